@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sources of lib/.
+libnook_a_SOURCES += \
+	lib/arena.c lib/arena.h \
+	lib/clock.c lib/clock.h \
+	lib/error.c lib/error.h \
+	lib/fd.c lib/fd.h \
+	lib/json.c lib/json.h \
+	lib/log.c lib/log.h \
+	lib/proc.c lib/proc.h \
+	lib/str.c lib/str.h \
+	lib/sys.h

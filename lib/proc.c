@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who a process is: pid + start time + boot id.
+#include "config.h"
+
+#include "lib/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+
+// Field 3 (state) and field 22 (start time) of /proc/PID/stat, proc(5). 0, or -1 with errno.
+static int read_stat(pid_t pid, char *state, uint64_t *start_time) {
+    char path[32], text[1024];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) < 0)
+        return -1;
+    // The command name may contain spaces and parentheses: what counts is behind the last ')'.
+    char *p = strrchr(text, ')');
+    if (!p || p[1] != ' ' || !p[2]) {
+        errno = EINVAL;
+        return -1;
+    }
+    *state = p[2];
+    char *rest = p + 2, *word = NULL, *next = NULL;
+    word = strtok_r(rest, " ", &next);
+    for (int field = 3; word && field < 22; field++)
+        word = strtok_r(NULL, " ", &next);
+    if (!word || !str_to_u64(word, UINT64_MAX, start_time)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
+}
+
+const char *proc_boot_id(void) {
+    static char boot_id[40];
+    if (!boot_id[0]) {
+        if (fd_read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)) < 0)
+            boot_id[0] = '\0';
+        boot_id[strcspn(boot_id, "\n")] = '\0';
+    }
+    return boot_id;
+}
+
+int proc_identify(pid_t pid, struct proc_id *out) {
+    char state;
+    *out = (struct proc_id){ .pid = pid };
+    if (read_stat(pid, &state, &out->start_time) < 0) {
+        if (errno == ENOENT)
+            errno = ESRCH;
+        return -1;
+    }
+    str_copy(out->boot_id, sizeof(out->boot_id), proc_boot_id());
+    return 0;
+}
+
+// What follows from a stat file that could not be read. Only a kernel that knows no such process proves it gone:
+// /proc may be absent, or hide other users' processes (hidepid).
+static enum proc_status status_without_stat(pid_t pid) {
+    return kill(pid, 0) < 0 && errno == ESRCH ? PROC_GONE : PROC_ALIVE;
+}
+
+enum proc_status proc_check(const struct proc_id *id) {
+    char state;
+    uint64_t start_time;
+
+    if (id->pid <= 0 || !str_eq(id->boot_id, proc_boot_id()))
+        return PROC_GONE;
+    if (read_stat(id->pid, &state, &start_time) < 0)
+        return status_without_stat(id->pid);
+    if (start_time != id->start_time)
+        return PROC_GONE;
+    return state == 'Z' || state == 'X' || state == 'x' ? PROC_ZOMBIE : PROC_ALIVE;
+}
+
+int proc_open(const struct proc_id *id) {
+    char state;
+    uint64_t start_time;
+
+    if (id->pid <= 0 || !str_eq(id->boot_id, proc_boot_id())) {
+        errno = ESRCH;
+        return -1;
+    }
+    cleanup_fd int fd = sys_pidfd_open(id->pid, 0);
+    if (fd < 0)
+        return -1;
+    // The pidfd holds on to whoever has the pid now; if that one has our start time, it is ours.
+    if (read_stat(id->pid, &state, &start_time) < 0) {
+        if (errno == ENOENT)
+            errno = ESRCH;
+        return -1;
+    }
+    if (start_time != id->start_time) {
+        errno = ESRCH;
+        return -1;
+    }
+    return fd_steal(&fd);
+}
+
+static int64_t now_ms(void) {
+    struct timespec now = { 0 };
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool proc_wait_exit(int pidfd, int timeout_ms) {
+    int64_t end = now_ms() + timeout_ms;
+    for (;;) {
+        int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+        if (timeout_ms >= 0 && left < 0)
+            left = 0;
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+        int n = poll(&p, 1, (int)left);
+        if (n > 0)
+            return (p.revents & POLLIN) != 0;
+        if (n == 0 || errno != EINTR)
+            return false;
+    }
+}
