@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures. The session lives in a private mount namespace and is a subreaper, as an engine is; each test has its own
+--root and directory; at its end everything is forced away, and it is an error when anything had to be or is left."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import harness
+import look
+
+TOOLS = Path(__file__).parent / "tools"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        pytest.exit("the integration tests need root", 4)
+    binary = harness.find_nook()
+    if not binary:
+        pytest.exit("no nook: build it, or name it in $NOOK", 4)
+    config.nook_binary = binary
+    look.unshare(look.CLONE_NEWNS)
+    look.mount(None, "/", None, look.MS_REC | look.MS_PRIVATE)
+    look.set_subreaper()
+    os.umask(0o022)
+
+
+def pytest_report_header(config):
+    return f"nook: {config.nook_binary}"
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
+
+
+def compile_tool(source, target, flags=()):
+    subprocess.run(["gcc", "-std=gnu17", "-O1", "-static", *flags, "-o", target, source], check=True)
+    return str(target)
+
+
+@pytest.fixture(scope="session")
+def session_dir():
+    path = Path(tempfile.mkdtemp(prefix="nkt-session-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tools(session_dir):
+    """Paths of the static helper programs (see tools/)."""
+    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat")}
+    out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
+    for path in out.values():
+        os.chmod(path, 0o755)
+    return out
+
+
+@pytest.fixture(scope="session")
+def binary(pytestconfig):
+    return pytestconfig.nook_binary
+
+
+COUNTER = iter(range(1, 1 << 30))
+
+
+@pytest.fixture
+def tag():
+    """A word that all names of this test contain (ids, cgroups), unique on this machine."""
+    return f"nkt{os.getpid()}x{next(COUNTER)}"
+
+
+@pytest.fixture
+def tmp():
+    """A short directory (socket paths have 108 bytes), reachable for every user."""
+    path = Path(tempfile.mkdtemp(prefix="nkt-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    left = harness.remove_tree(path)
+    assert not left, f"mounts left below {path}: {left}"
+
+
+@pytest.fixture
+def nook(binary, tmp, tag):
+    """The driver. Its tear-down forces every container away and proves that nothing is left."""
+    before = {m.id for m in look.mounts()}
+    driver = harness.Nook(binary, tmp / "r", tmp)
+    driver.ids = []
+    yield driver
+    wrong = harness.force_away(driver, driver.ids, tag)
+    new = [m for m in look.mounts() if m.id not in before]
+    for m in reversed(new):
+        look.umount(m.target)
+    assert not wrong, wrong
+    assert not new, f"mounts left: {new}"
+
+
+@pytest.fixture
+def make_box(nook, tmp, tag, tools):
+    """make_box() -> another bundle with another container id."""
+
+    def make(suffix=None):
+        name = suffix or f"{len(nook.ids)}"
+        id = f"{tag}-{name}"
+        nook.ids.append(id)
+        return harness.Box(nook, id, tmp / f"b{name}", tools)
+
+    return make
+
+
+@pytest.fixture
+def box(make_box):
+    """One bundle and its container."""
+    return make_box()
+
+
+@pytest.fixture
+def console(tmp):
+    sock = harness.ConsoleSocket(tmp)
+    yield sock
+    sock.close()
+
+
+@pytest.fixture
+def host_mount(tmp):
+    """host_mount(source, target, ...) in the session's mount namespace; undone at the end of the test."""
+    done = []
+
+    def make(source, target, fstype=None, flags=0, data=None):
+        look.mount(source, target, fstype, flags, data)
+        done.append(str(target))
+
+    yield make
+    for target in reversed(done):
+        look.umount(target)
