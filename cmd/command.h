@@ -63,14 +63,14 @@ int command_check_supported(const struct command *c, struct error *err);
 // Opens the entry of container args[0] and loads its state: what most verbs begin with. -1 with *err.
 int command_open_container(const struct command *c, struct state_dir *dir, struct state *s, struct error *err);
 
-// The status with `paused` in it, when the verb does not ask the cgroups itself: see cmd/state.c.
-enum state_status command_status(const struct state_dir *dir, const struct state *s);
+// The status with `paused` in it: asks the cgroups, which state_status() does not know.
+enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s);
 
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.
 int command_print(const char *text, struct error *err);
 
-// A signal's number from any spelling: "KILL", "sigkill", "9", "RTMIN+3", "SIGRTMAX-1"; 0 is none of them.
-// -1 with *err and the text `unknown signal "X"`. cmd/signals.c
+// A signal's number from any spelling: "KILL", "sigkill", "9", "RTMIN+3", "SIGRTMAX-1"; "0" is the signal that
+// only asks whether the process exists. -1 with *err and the text `unknown signal "X"`. cmd/signals.c
 int signal_parse(const char *text, struct error *err);
 
 #endif

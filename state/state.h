@@ -34,11 +34,11 @@ struct state_pair {
     const char *key, *value;
 };
 
-// A cgroup of the container in one hierarchy.
+// A cgroup of the container in one hierarchy: the members of runtime/cgroup's struct cgroup_place.
 struct state_cgroup {
-    const char *hierarchy; // as in /proc/self/cgroup: "memory", "cpu,cpuacct", "name=systemd"; "" = v2
-    const char *path;      // the directory, absolute: "/sys/fs/cgroup/memory/nook-x"
-    bool created;          // made by us, so removed by delete
+    const char *controllers; // as in /proc/self/cgroup: "memory", "cpu,cpuacct", "name=systemd"; "" = v2
+    const char *dir;         // absolute: "/sys/fs/cgroup/memory/nook-x"
+    unsigned made;           // how many of its last path components we made: 0 = it stays at delete
 };
 
 // Everything is plain data in an arena; a NULL text is not written. A new field is one line in state/file.c.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several verbs share.
+#include "config.h"
+
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "runtime/cgroup/cgroup.h"
+
+int command_check_supported(const struct command *c, struct error *err) {
+    if (!str_eq(c->isolation, "oci")) {
+        error_set(err, "isolation.unsupported", 0, "isolation \"%s\" is not supported by this version", c->isolation);
+        return error_hint(err, "leave out --isolation and $NOOK_ISOLATION, or set them to oci");
+    }
+    if (c->cgroup_manager == CGROUP_MANAGER_SYSTEMD) {
+        error_set(err, "cgroup.systemd-unsupported", 0,
+                  "the systemd cgroup manager is not supported by this version");
+        return error_hint(err, "use cgroupfs: podman --cgroup-manager=cgroupfs, or leave out --systemd-cgroup");
+    }
+    return 0;
+}
+
+int command_open_container(const struct command *c, struct state_dir *dir, struct state *s, struct error *err) {
+    if (state_open(c->arena, c->root, c->args[0], dir, err) < 0)
+        return -1;
+    if (state_load(dir, c->arena, s, err) == 0)
+        return 0;
+    state_close(dir);
+    return -1;
+}
+
+enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s) {
+    enum state_status status = state_status(dir, s);
+    if (status != STATE_CREATED && status != STATE_RUNNING)
+        return status;
+    struct cgroup_place *places = arena_calloc(c->arena, s->n_cgroups + 1, sizeof(*places));
+    for (size_t i = 0; i < s->n_cgroups; i++)
+        places[i] = (struct cgroup_place){ s->cgroups[i].controllers, s->cgroups[i].dir, s->cgroups[i].made };
+    return cgroup_is_frozen(places, s->n_cgroups) ? STATE_PAUSED : status;
+}
+
+int command_print(const char *text, struct error *err) {
+    if (fd_write_all(STDOUT_FILENO, text, strlen(text)) < 0)
+        return error_set(err, "output.failed", errno, "write to standard output");
+    return 0;
+}
