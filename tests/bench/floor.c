@@ -10,6 +10,7 @@
  *
  * usage: floor ROOTFS NAME [PROGRAM]      (root; NAME is the cgroup's)
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -114,8 +115,12 @@ static void find_cgroups(const char *name) {
         return;
     }
     for (char *line = strtok(buf, "\n"); line && n_cgroups < MAX_CGROUPS; line = strtok(NULL, "\n")) {
-        char *controllers = strchr(line, ':') + 1;
-        *strchr(controllers, ':') = 0;
+        char *first = strchr(line, ':');
+        char *second = first ? strchr(first + 1, ':') : NULL;
+        if (!second)
+            continue;
+        char *controllers = first + 1;
+        *second = 0;
         if (strncmp(controllers, "name=", 5) == 0)
             controllers += 5;
         if (*controllers)

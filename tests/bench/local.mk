@@ -4,11 +4,9 @@ EXTRA_PROGRAMS += tests/bench/floor tests/bench/stopwatch
 CLEANFILES += tests/bench/floor tests/bench/stopwatch bench.json bench.svg bench.md
 
 tests_bench_floor_SOURCES = tests/bench/floor.c
-tests_bench_floor_CPPFLAGS = -D_GNU_SOURCE
 tests_bench_floor_CFLAGS = -std=gnu17 -O2 -Wall -Wextra
 tests_bench_floor_LDFLAGS = -static
 tests_bench_stopwatch_SOURCES = tests/bench/stopwatch.c
-tests_bench_stopwatch_CPPFLAGS = -D_GNU_SOURCE
 tests_bench_stopwatch_CFLAGS = -std=gnu17 -O2 -Wall -Wextra
 tests_bench_stopwatch_LDFLAGS = -static
 

@@ -11,6 +11,7 @@
  * Static and tiny: the peak RSS that Linux reports starts with that of the image that spawned.
  * It is a subreaper, as conmon and the containerd shim are: a container's init becomes its child.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
