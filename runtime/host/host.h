@@ -35,12 +35,13 @@ struct host_cgroups {
                                  // go below or beside our own one
     const char **hugepage_sizes; // "2MB", "1GB": what hugetlb files are named after; filled when hugetlb is needed
     size_t n_hugepage_sizes;
+    const char *unmounted;       // controllers of v1 hierarchies that exist and are mounted nowhere, or ""
 };
 
 struct host {
     uid_t euid;
     gid_t egid;
-    bool in_initial_userns; // /proc/self/uid_map is the identity over all ids
+    bool in_initial_userns; // by the namespace's inode; an identity map alone proves nothing
     uint64_t permitted;     // own permitted capabilities, bit n = capability n
     struct host_cgroups cgroups;
 };
@@ -51,7 +52,7 @@ struct host {
 // when /proc is unusable; a host without cgroups is no error.
 int host_probe(struct host *h, const char *controllers, struct arena *a, struct error *err);
 
-// The first two thirds of it, for who needs no cgroups (exec, state): ids, user namespace, capabilities.
+// All but the cgroups, for who needs none (exec, state).
 int host_probe_identity(struct host *h, struct error *err);
 
 // The cgroup part alone; h->below_own must be set before. 0, or -1 with the error set.
@@ -77,12 +78,9 @@ bool host_has_selinux(void);
 // Paths that lead out of the cgroup namespace ("/../x") become "/".
 void host_parse_proc_cgroup(const char *text, struct arena *a, struct host_hierarchy **list, size_t *n);
 
-// Looks for the hierarchies that have no mount_point yet (or, when `again`, for all) in the text of
-// /proc/self/mountinfo (proc(5)) and fills mount_point and own_path (the path minus the mount's root).
-// The mount point nearest to the top wins; a mount whose root does not lie above our own cgroup gives "/".
-void host_parse_mountinfo(const char *text, struct arena *a, struct host_hierarchy *list, size_t n, bool again);
-
-// Is this text of /proc/PID/uid_map the identity of the initial user namespace?
-bool host_is_identity_map(const char *uid_map);
+// Looks for the hierarchies that have no mount_point in the text of /proc/self/mountinfo (proc(5)) and fills mount_point
+// and own_path (the path of /proc/PID/cgroup minus the mount's root). A mount that shows our own cgroup is preferred to
+// one that does not, which gives "/"; else the first one counts.
+void host_parse_mountinfo(const char *text, struct arena *a, struct host_hierarchy *list, size_t n);
 
 #endif
