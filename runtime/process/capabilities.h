@@ -20,16 +20,16 @@ struct capability_limits {
     uint64_t known; // the capabilities that this kernel has
 };
 
-// Reads the caller's own sets from self/status below proc_fd (a descriptor of /proc; AT_FDCWD means "/proc"). The
-// kernel's last capability is taken from sys/kernel/cap_last_cap, or probed. 0, or -1 with *err.
+// Reads the caller's own sets from self/status below proc_fd (a descriptor of /proc; AT_FDCWD means "/proc").
+// The kernel's last capability is taken from sys/kernel/cap_last_cap, or probed. 0, or -1 with *err.
 int capabilities_read_limits(int proc_fd, struct capability_limits *out, struct error *err);
 
 // The limits of a process in a user namespace that was just created: everything the kernel knows.
 void capabilities_limits_of_new_userns(const struct capability_limits *own, struct capability_limits *out);
 
-// Pure. Cuts `want` down to what can be granted and consists with the kernel's rules (effective within permitted,
-// ambient within permitted and inheritable). Returns the mask of capabilities that were dropped from any set, for
-// one warning (CAP-2, CAP-3: never an error).
+// Pure. Cuts `want` down to what can be granted and consists with the kernel's rules (effective within
+// permitted, ambient within permitted and inheritable). Returns the mask of capabilities that were dropped
+// from any set, for one warning (CAP-2, CAP-3: never an error).
 uint64_t capabilities_grantable(const struct spec_capabilities *want, const struct capability_limits *limits,
                                 struct spec_capabilities *out);
 
@@ -39,9 +39,9 @@ const char *capability_name(unsigned number);
 // The names in a mask, separated by ", ", cut off when buf is full. Returns buf.
 char *capabilities_names(uint64_t mask, char *buf, size_t size);
 
-// Child. Drops each capability of `current->bounding` (what the process has now) that is not in want->bounding from
-// the bounding set; sets inheritable capabilities outside of it first, for the kernel takes none later. Needs
-// CAP_SETPCAP only if there is something to drop. 0, or -1 with *err.
+// Child. Drops each capability of `current->bounding` (what the process has now) that is not in
+// want->bounding from the bounding set; sets inheritable capabilities outside of it first, for the kernel
+// takes none later. Needs CAP_SETPCAP only if there is something to drop. 0, or -1 with *err.
 int capabilities_bound(const struct spec_capabilities *want, const struct capability_limits *current,
                        struct error *err);
 
@@ -49,8 +49,8 @@ int capabilities_bound(const struct spec_capabilities *want, const struct capabi
 // (a mask, may be 0) added to permitted and effective. 0, or -1 with *err.
 int capabilities_apply(const struct spec_capabilities *want, uint64_t keep, struct error *err);
 
-// Child. The last capset(2): takes `keep` away again. One system call, so that it works below a seccomp filter that
-// allows capset. 0, or -1 with *err.
+// Child. The last capset(2): takes `keep` away again. One system call, so that it works below a seccomp
+// filter that allows capset. 0, or -1 with *err.
 int capabilities_finish(const struct spec_capabilities *want, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `run` and `exec` without --detach: wait for the container's process, hand signals on to it, copy its terminal.
-// Parent side.
+// `run` and `exec` without --detach: wait for the container's process, hand signals on to it, copy its
+// terminal. Parent side.
 //
 //   struct foreground f;
 //   foreground_begin(&f, err);                   // before clone3, so that no signal gets lost
@@ -25,7 +25,8 @@ struct foreground {
     struct termios saved; // of tty
 };
 
-// Blocks all signals that can be blocked (not those of own faults) and opens a signalfd for them. 0, or -1 with *err.
+// Blocks all signals that can be blocked (not those of own faults) and opens a signalfd for them. 0, or -1
+// with *err.
 int foreground_begin(struct foreground *f, struct error *err);
 
 // Waits until the child `pid` (a child of the caller, with its pidfd) has ended, and reaps it. Signals that

@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sources of runtime/process/.
+libnook_a_SOURCES += \
+	runtime/process/attributes.c runtime/process/attributes.h \
+	runtime/process/capabilities.c runtime/process/capabilities.h \
+	runtime/process/keyring.c runtime/process/keyring.h \
+	runtime/process/labels.c runtime/process/labels.h \
+	runtime/process/lookup.c runtime/process/lookup.h \
+	runtime/process/rawid.h \
+	runtime/process/rlimits.c runtime/process/rlimits.h \
+	runtime/process/stdio.c runtime/process/stdio.h \
+	runtime/process/user.c runtime/process/user.h

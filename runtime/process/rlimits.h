@@ -8,8 +8,8 @@
 #include "lib/error.h"
 #include "runtime/config/spec.h"
 
-// Applies them in order. Raising a hard limit needs CAP_SYS_RESOURCE in the initial user namespace, so call it
-// before privileges go. 0, or -1 with *err (origin /process/rlimits/N).
+// Applies them in order. Raising a hard limit needs CAP_SYS_RESOURCE in the initial user namespace, so call
+// it before privileges go. 0, or -1 with *err (origin /process/rlimits/N).
 int rlimits_apply(const struct spec_rlimit *rlimits, size_t n, struct error *err);
 
 #endif

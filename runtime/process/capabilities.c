@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The five capability sets of a process.
+#include "config.h"
+
+#include "runtime/process/capabilities.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+// capabilities(7), by number.
+static const char *const names[] = {
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+};
+#define N_NAMES (sizeof(names) / sizeof(names[0]))
+
+const char *capability_name(unsigned number) {
+    return number < N_NAMES ? names[number] : NULL;
+}
+
+char *capabilities_names(uint64_t mask, char *buf, size_t size) {
+    size_t used = 0;
+    buf[0] = '\0';
+    for (unsigned n = 0; n < 64; n++) {
+        if (!(mask & BIT(n)))
+            continue;
+        char number[8];
+        snprintf(number, sizeof(number), "%u", n);
+        if (used)
+            used += str_copy(buf + used, size - used, ", ");
+        used += str_copy(buf + used, size - used, n < N_NAMES ? names[n] : number);
+    }
+    return buf;
+}
+
+// ---------------------------------------------------------------- parent
+
+// The mask of all capabilities up to the kernel's last one.
+static uint64_t known_capabilities(int proc_fd) {
+    char text[16];
+    uint64_t last;
+    const char *path = proc_fd == AT_FDCWD ? "/proc/sys/kernel/cap_last_cap" : "sys/kernel/cap_last_cap";
+    if (fd_read_small(proc_fd, path, text, sizeof(text)) > 0) {
+        text[strcspn(text, "\n")] = '\0';
+        if (str_to_u64(text, 63, &last))
+            return last == 63 ? UINT64_MAX : BIT(last + 1) - 1;
+    }
+    uint64_t known = 0;
+    for (unsigned n = 0; n < 64 && prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
+        known |= BIT(n);
+    return known;
+}
+
+static bool find_mask(const char *status, const char *field, uint64_t *out) {
+    const char *at = strstr(status, field);
+    if (!at)
+        return false;
+    char *end;
+    errno = 0;
+    *out = strtoull(at + strlen(field), &end, 16);
+    return errno == 0 && *end == '\n';
+}
+
+int capabilities_read_limits(int proc_fd, struct capability_limits *out, struct error *err) {
+    char status[8192];
+    const char *path = proc_fd == AT_FDCWD ? "/proc/self/status" : "self/status";
+    if (fd_read_small(proc_fd, path, status, sizeof(status)) < 0)
+        return error_set(err, "capability.failed", errno, "reading /proc/self/status");
+    out->known = known_capabilities(proc_fd);
+    if (!find_mask(status, "\nCapInh:\t", &out->inheritable) ||
+        !find_mask(status, "\nCapPrm:\t", &out->permitted) ||
+        !find_mask(status, "\nCapBnd:\t", &out->bounding))
+        return error_set(err, "capability.failed", 0, "/proc/self/status does not show the capability sets");
+    return 0;
+}
+
+void capabilities_limits_of_new_userns(const struct capability_limits *own, struct capability_limits *out) {
+    *out = (struct capability_limits){
+        .bounding = own->known,
+        .permitted = own->known,
+        .inheritable = 0,
+        .known = own->known,
+    };
+}
+
+uint64_t capabilities_grantable(const struct spec_capabilities *want, const struct capability_limits *limits,
+                                struct spec_capabilities *out) {
+    // Capabilities beyond the bounding set cannot be made inheritable, but those that are so already may
+    // stay.
+    uint64_t inheritable = limits->inheritable | (limits->permitted & limits->bounding);
+    out->bounding = want->bounding & limits->bounding;
+    out->permitted = want->permitted & limits->permitted;
+    out->inheritable = want->inheritable & inheritable;
+    out->effective = want->effective & out->permitted;
+    out->ambient = want->ambient & out->permitted & out->inheritable;
+    return (want->bounding & ~out->bounding) | (want->permitted & ~out->permitted) |
+           (want->inheritable & ~out->inheritable) | (want->effective & ~out->effective) |
+           (want->ambient & ~out->ambient);
+}
+
+// ---------------------------------------------------------------- child
+
+static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = {
+        { (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
+        { (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+    };
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+static int get_capabilities(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable) {
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { 0 };
+    if (syscall(SYS_capget, &header, data) < 0)
+        return -1;
+    *effective = data[0].effective | (uint64_t)data[1].effective << 32;
+    *permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    *inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+    return 0;
+}
+
+int capabilities_bound(const struct spec_capabilities *want, const struct capability_limits *current,
+                       struct error *err) {
+    uint64_t drop = current->bounding & ~want->bounding;
+    if (want->inheritable & ~want->bounding) {
+        uint64_t effective;
+        uint64_t permitted;
+        uint64_t inheritable;
+        if (get_capabilities(&effective, &permitted, &inheritable) < 0 ||
+            set_capabilities(effective, permitted, want->inheritable) < 0)
+            return error_set_at(err, "capability.failed", errno, "/process/capabilities/inheritable",
+                                "setting the inheritable capabilities");
+    }
+    for (unsigned n = 0; n < 64; n++)
+        if ((drop & BIT(n)) && prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0 && errno != EINVAL)
+            return error_set_at(err, "capability.failed", errno, "/process/capabilities/bounding",
+                                "dropping %s from the bounding set",
+                                capability_name(n) ? capability_name(n) : "a capability");
+    return 0;
+}
+
+int capabilities_apply(const struct spec_capabilities *want, uint64_t keep, struct error *err) {
+    if (set_capabilities(want->effective | keep, want->permitted | keep, want->inheritable) < 0)
+        return error_set_at(err, "capability.failed", errno, "/process/capabilities", "capset");
+    // Kernels before 4.3 have no ambient set: EINVAL, and nothing to clear.
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && (errno != EINVAL || want->ambient))
+        return error_set_at(err, "capability.failed", errno, "/process/capabilities/ambient",
+                            "clearing the ambient set");
+    uint64_t raise = want->ambient & want->permitted & want->inheritable;
+    for (unsigned n = 0; n < 64; n++)
+        if ((raise & BIT(n)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) < 0)
+            return error_set_at(err, "capability.failed", errno, "/process/capabilities/ambient",
+                                "raising %s in the ambient set",
+                                capability_name(n) ? capability_name(n) : "a capability");
+    return 0;
+}
+
+int capabilities_finish(const struct spec_capabilities *want, struct error *err) {
+    if (set_capabilities(want->effective, want->permitted, want->inheritable) == 0)
+        return 0;
+    int saved = errno;
+    error_set_at(err, "capability.failed", saved, "/process/capabilities", "capset");
+    return error_hint(err,
+                      "without noNewPrivileges the seccomp filter is installed before; it must allow capset");
+}
