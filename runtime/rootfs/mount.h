@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// One mount of the container.
+#ifndef NOOK_RUNTIME_ROOTFS_MOUNT_H
+#define NOOK_RUNTIME_ROOTFS_MOUNT_H
+
+#include <stdint.h>
+
+#include "runtime/rootfs/root.h"
+#include "runtime/rootfs/rootfs.h"
+
+enum rootfs_mount_kind {
+    ROOTFS_MOUNT_NEW,     // a new file system of that type
+    ROOTFS_MOUNT_BIND,    // a part of the host's
+    ROOTFS_MOUNT_REMOUNT, // new flags for the mount that is at destination already (MS_REMOUNT)
+};
+
+struct rootfs_mount {
+    enum rootfs_mount_kind kind;
+    const char *destination; // in the container; relative means from "/"
+    const char *type;        // NEW: "proc", "tmpfs", ...
+    const char *source;      // NEW: mount(2) source, for mountinfo ("shm"); NULL: the type
+    const char *data;        // NEW, REMOUNT: mount(2) data, or NULL
+    struct rootfs_source
+        from; // BIND: opened by the parent (rootfs_source_open). NEW: what to bind instead, with all the
+              // mounts below it, when the kernel refuses the new file system (EPERM, EBUSY); from.path
+              // NULL: nothing. That bind is read-only, nosuid, nodev, noexec throughout when
+              // from_readonly, which sysfs and cgroup2 must be.
+    bool from_readonly;
+    bool remount_bind; // REMOUNT: with "bind": the flags of this mount, not of its superblock
+    unsigned long flags,
+        cleared; // MS_* to set and to clear, without MS_BIND, MS_REC, MS_REMOUNT, propagation
+    uint64_t rec_attr_set, rec_attr_clr; // MOUNT_ATTR_* for the whole tree (rro, rnosuid, ...)
+    const unsigned long *propagation;    // MS_PRIVATE, MS_SHARED|MS_REC, ... in order
+    size_t n_propagation;
+};
+
+// Carries it out. The destination is resolved inside the root and made when it is missing (a directory, or an
+// empty file when a file is bound). proc, sysfs and cgroup go on a real directory only, never through a link.
+// Over /proc only a procfs may be mounted, and in it only what lxcfs provides (cpuinfo, meminfo, stat, ...).
+// A bind keeps locked flags (nodev, nosuid, noexec, ro, atime) that were not asked to be cleared; one that
+// was and cannot be is named in the error. The source's descriptor is closed. Codes: mount.failed, mount.type
+// (file on directory), mount.refused (/proc, "/"), mount.flags.
+int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err);
+
+// The mount at `path` (which must be the root of a mount) becomes read-only; for a tmpfs with "ro" in which
+// later steps had to make something.
+int rootfs_readonly_mount(struct rootfs *r, const char *path, struct error *err);
+
+#endif

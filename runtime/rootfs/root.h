@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The root itself: attached, entered, made read-only. Order: rootfs_source_open (parent), rootfs_begin,
+// rootfs_set_propagation, rootfs_attach_root, [mounts, devices, createContainer hooks], rootfs_pivot or
+// rootfs_no_pivot, [masks], rootfs_set_root_propagation, rootfs_readonly_root.
+#ifndef NOOK_RUNTIME_ROOTFS_ROOT_H
+#define NOOK_RUNTIME_ROOTFS_ROOT_H
+
+#include "runtime/rootfs/rootfs.h"
+
+// A place of the host's file system, opened before anything of the container exists.
+struct rootfs_source {
+    const char *path; // absolute
+    int fd;           // detached clone of the mount tree there; or an O_PATH descriptor; -1: not opened
+    bool detached;    // fd is such a clone: it is attached by move_mount(2)
+    bool is_dir;
+    bool recursive; // with the mounts below it
+    mode_t mode;    // of the file, st_mode
+    dev_t rdev;     // when it is a device
+    bool is_procfs; // the source lies on a procfs: such a bind may cover /proc
+};
+
+#define ROOTFS_SOURCE_NONE \
+    { .fd = -1 }
+
+// Parent. Opens s->path with open_tree(2) (OPEN_TREE_CLONE, AT_RECURSIVE when s->recursive). Without the new
+// mount API it only looks at the file, and rootfs_source_reopen opens it in the child.
+int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *err);
+
+// Child: to be called for all sources, before the first target is touched, and after rootfs_set_propagation.
+// Does nothing for what the parent could open; else opens O_PATH in the child's mount namespace and proves
+// that it is the file that the parent saw.
+int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error *err);
+void rootfs_source_close(struct rootfs_source *s);
+
+// The whole mount namespace: MS_SLAVE (what 0 means too), MS_PRIVATE, MS_SHARED, MS_UNBINDABLE: what the
+// container's mounts get from the host's and give back. With MS_SHARED the namespace is left as it was
+// copied, and what is mounted from the host stays a peer of the host's mount; but never the root's own mount
+// before rootfs_set_root_propagation.
+int rootfs_set_propagation(struct rootfs *r, unsigned long propagation, struct error *err);
+
+// Attaches the opened root (recursive source) at its own path, or over "/" where that cannot be reached
+// (EACCES in a user namespace), and makes it r->root_fd. `s` gives its descriptor away. With in_place (chroot
+// without a mount namespace) nothing is mounted: root_fd is the directory.
+int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
+
+// The root by descriptor alone, nothing is mounted. Parent or child.
+int rootfs_open_root(struct rootfs *r, const char *path, struct error *err);
+
+// pivot_root(".", ".") into root_fd; the old root becomes a slave and is unmounted lazily. The cwd is "/"
+// then. An EINVAL is explained: root on an initramfs, a chroot, or a shared parent mount.
+int rootfs_pivot(struct rootfs *r, struct error *err);
+
+// Without pivot_root: every full procfs and sysfs of the host is unmounted, or covered where that cannot be,
+// root_fd is moved over "/" (MS_MOVE) and entered by chroot.
+int rootfs_no_pivot(struct rootfs *r, struct error *err);
+
+// chroot(2) into root_fd and chdir "/": for the chroot isolation.
+int rootfs_chroot(struct rootfs *r, struct error *err);
+
+// linux.rootfsPropagation of "/" (without MS_REC): after the pivot.
+int rootfs_set_root_propagation(struct rootfs *r, unsigned long propagation, struct error *err);
+
+// The root's mount alone becomes read-only, by descriptor: works before and after the pivot.
+int rootfs_readonly_root(struct rootfs *r, struct error *err);
+
+#endif
