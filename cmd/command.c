@@ -44,6 +44,25 @@ enum state_status command_status(const struct command *c, const struct state_dir
     return cgroup_is_frozen(places, s->n_cgroups) ? STATE_PAUSED : status;
 }
 
+void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner) {
+    json_object(j, NULL);
+    json_string(j, "ociVersion", s->oci_version ? s->oci_version : "1.3.0");
+    json_string(j, "id", s->id);
+    json_int(j, "pid", status == STATE_STOPPED ? 0 : s->init.pid);
+    json_string(j, "status", state_status_names[status]);
+    json_string(j, "bundle", s->bundle ? s->bundle : "");
+    json_string(j, "rootfs", s->rootfs ? s->rootfs : "");
+    json_string(j, "created", s->created ? s->created : "");
+    if (s->n_annotations > 0) {
+        json_object(j, "annotations");
+        for (size_t i = 0; i < s->n_annotations; i++)
+            json_string(j, s->annotations[i].key, s->annotations[i].value);
+        json_object_end(j);
+    }
+    json_string(j, "owner", owner);
+    json_object_end(j);
+}
+
 int command_print(const char *text, struct error *err) {
     if (fd_write_all(STDOUT_FILENO, text, strlen(text)) < 0)
         return error_set(err, "output.failed", errno, "write to standard output");

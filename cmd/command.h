@@ -9,6 +9,7 @@
 #include "cmd/options.h"
 #include "lib/arena.h"
 #include "lib/error.h"
+#include "lib/json.h"
 #include "state/state.h"
 
 enum command_cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_SYSTEMD, CGROUP_MANAGER_DISABLED };
@@ -65,6 +66,10 @@ int command_open_container(const struct command *c, struct state_dir *dir, struc
 
 // The status with `paused` in it: asks the cgroups, which state_status() does not know.
 enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s);
+
+// The object that `state` and `list` print. Engines decode it over structures of their own: no other keys
+// (engine-contract 1.6). pid is 0 when stopped.
+void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner);
 
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.
 int command_print(const char *text, struct error *err);
