@@ -43,7 +43,7 @@ need_packages() {
     aptlog=$src/build/apt.log
     export DEBIAN_FRONTEND=noninteractive
     # apt-get update may fail for one source of many, and lists may be fresh enough: what counts is the install.
-    apt-get -qq -o Acquire::Retries=3 update >"$aptlog" 2>&1 || say "  (apt-get update complained; trying to install all the same)"
+    apt-get -qq -o Acquire::Retries=3 update >>"$aptlog" 2>&1 || say "  (apt-get update complained; trying to install all the same)"
     # shellcheck disable=SC2086
     if ! apt-get -y -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 --no-install-recommends install $missing >>"$aptlog" 2>&1; then
         say
