@@ -14,18 +14,21 @@
 
 int command_check_supported(const struct command *c, struct error *err) {
     if (!str_eq(c->isolation, "oci")) {
-        error_set(err, "isolation.unsupported", 0, "isolation \"%s\" is not supported by this version", c->isolation);
+        error_set(err, "isolation.unsupported", 0, "isolation \"%s\" is not supported by this version",
+                  c->isolation);
         return error_hint(err, "leave out --isolation and $NOOK_ISOLATION, or set them to oci");
     }
     if (c->cgroup_manager == CGROUP_MANAGER_SYSTEMD) {
         error_set(err, "cgroup.systemd-unsupported", 0,
                   "the systemd cgroup manager is not supported by this version");
-        return error_hint(err, "use cgroupfs: podman --cgroup-manager=cgroupfs, or leave out --systemd-cgroup");
+        return error_hint(err,
+                          "use cgroupfs: podman --cgroup-manager=cgroupfs, or leave out --systemd-cgroup");
     }
     return 0;
 }
 
-int command_open_container(const struct command *c, struct state_dir *dir, struct state *s, struct error *err) {
+int command_open_container(const struct command *c, struct state_dir *dir, struct state *s,
+                           struct error *err) {
     if (state_open(c->arena, c->root, c->args[0], dir, err) < 0)
         return -1;
     if (state_load(dir, c->arena, s, err) == 0)
@@ -34,7 +37,8 @@ int command_open_container(const struct command *c, struct state_dir *dir, struc
     return -1;
 }
 
-enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s) {
+enum state_status command_status(const struct command *c, const struct state_dir *dir,
+                                 const struct state *s) {
     enum state_status status = state_status(dir, s);
     if (status != STATE_CREATED && status != STATE_RUNNING)
         return status;

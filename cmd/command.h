@@ -25,7 +25,7 @@ struct command {
     } global;
 
     // What follows from them.
-    const char *root;      // never NULL: --root, absolute, or the default
+    const char *root; // never NULL: --root, absolute, or the default
     bool root_given;
     const char *trace;     // --trace FILE: chrome trace-event JSON, or NULL
     const char *isolation; // "oci"
@@ -49,20 +49,22 @@ struct verb {
     bool options_first;           // no options behind the first positional (exec)
     int failure;                  // exit code of a failure; 0 means 1
 
-    // Returns the exit code (0...255) of a command that did its work (run, exec: the program's), or -1 with *err
-    // set: main prints the one line and exits with `failure`. Nothing in cmd/ but main prints errors.
+    // Returns the exit code (0...255) of a command that did its work (run, exec: the program's), or -1 with
+    // *err set: main prints the one line and exits with `failure`. Nothing in cmd/ but main prints errors.
     int (*run)(struct command *c, struct error *err);
 };
 
 extern const struct verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_explain;
 extern const struct verb verb_state, verb_list, verb_spec, verb_features;
 
-// For create, run and explain: what was asked globally and is not in this version (the systemd cgroup manager,
-// another isolation) is refused here, so that no other verb of such a container fails. 0, or -1 with *err.
+// For create, run and explain: what was asked globally and is not in this version (the systemd cgroup
+// manager, another isolation) is refused here, so that no other verb of such a container fails. 0, or -1 with
+// *err.
 int command_check_supported(const struct command *c, struct error *err);
 
 // Opens the entry of container args[0] and loads its state: what most verbs begin with. -1 with *err.
-int command_open_container(const struct command *c, struct state_dir *dir, struct state *s, struct error *err);
+int command_open_container(const struct command *c, struct state_dir *dir, struct state *s,
+                           struct error *err);
 
 // The status with `paused` in it: asks the cgroups, which state_status() does not know.
 enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s);
@@ -74,8 +76,8 @@ void command_state_json(struct json *j, const struct state *s, enum state_status
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.
 int command_print(const char *text, struct error *err);
 
-// A signal's number from any spelling: "KILL", "sigkill", "9", "RTMIN+3", "SIGRTMAX-1"; "0" is the signal that
-// only asks whether the process exists. -1 with *err and the text `unknown signal "X"`. cmd/signals.c
+// A signal's number from any spelling: "KILL", "sigkill", "9", "RTMIN+3", "SIGRTMAX-1"; "0" is the signal
+// that only asks whether the process exists. -1 with *err and the text `unknown signal "X"`. cmd/signals.c
 int signal_parse(const char *text, struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// nook features: what this build can do (runtime-spec, features.md and features-linux.md). Nothing here depends on the host.
+// nook features: what this build can do (runtime-spec, features.md and features-linux.md). Nothing here
+// depends on the host.
 #include "config.h"
 
 #include "cmd/command.h"
@@ -12,7 +13,8 @@
 #include "runtime/process/seccomp.h"
 
 // Words that the parser knows only to refuse them by name.
-static const char *const refused_words[] = { "SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL };
+static const char *const refused_words[] = { "SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+                                             NULL };
 
 static bool is_refused(const char *word) {
     for (const char *const *w = refused_words; *w; w++)

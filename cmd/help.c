@@ -29,7 +29,8 @@ void help_print_verb(const struct verb *v) {
     options_print_help(v->options);
 }
 
-// Engines take the name and version from the lines with the word "version" in them: only the first may have it.
+// Engines take the name and version from the lines with the word "version" in them: only the first may have
+// it.
 void help_print_version(void) {
     printf("nook version %s\ncommit: %s\nspec: 1.3.0\n", PACKAGE_VERSION, NOOK_COMMIT);
 #ifdef HAVE_SECCOMP

@@ -31,7 +31,8 @@ static const char *owner_name(struct arena *a, uint64_t uid) {
     return uid == 0 ? "root" : arena_printf(a, "#%llu", (unsigned long long)uid);
 }
 
-static int add(const struct state_dir *dir, const struct state *s, bool loaded, void *arg, struct error *err) {
+static int add(const struct state_dir *dir, const struct state *s, bool loaded, void *arg,
+               struct error *err) {
     struct listing *l = arg;
     struct arena *a = l->c->arena;
     (void)err;
@@ -102,9 +103,17 @@ static int cmd_list(struct command *c, struct error *err) {
 
 static const struct option_choice formats[] = { { "table" }, { "json" }, { NULL } };
 static const struct option options[] = {
-    { .name = "format", .short_name = 'f', .kind = OPTION_STRING, .offset = offsetof(struct list_options, format),
-      .arg = "FORMAT", .choices = formats, .help = "table (the default) or json" },
-    { .name = "quiet", .short_name = 'q', .kind = OPTION_FLAG, .offset = offsetof(struct list_options, quiet),
+    { .name = "format",
+      .short_name = 'f',
+      .kind = OPTION_STRING,
+      .offset = offsetof(struct list_options, format),
+      .arg = "FORMAT",
+      .choices = formats,
+      .help = "table (the default) or json" },
+    { .name = "quiet",
+      .short_name = 'q',
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct list_options, quiet),
       .help = "only the ids" },
     { .name = NULL },
 };

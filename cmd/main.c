@@ -15,7 +15,7 @@
 #include "lib/str.h"
 
 const struct verb *const verbs[] = {
-    &verb_create, &verb_start, &verb_run,  &verb_exec, &verb_kill,     &verb_delete,
+    &verb_create, &verb_start, &verb_run,  &verb_exec,     &verb_kill,    &verb_delete,
     &verb_state,  &verb_list,  &verb_spec, &verb_features, &verb_explain, NULL,
 };
 
@@ -27,37 +27,74 @@ static const char *const unsupported_verbs[] = {
 
 static const struct option_choice log_formats[] = { { "text" }, { "json" }, { NULL } };
 static const struct option_choice managers[] = { { "cgroupfs" }, { "systemd" }, { "disabled" }, { NULL } };
-static const struct option_choice isolations[] = { { "oci" }, { "chroot" }, { "bare" }, { "auto" }, { NULL } };
+static const struct option_choice isolations[] = {
+    { "oci" }, { "chroot" }, { "bare" }, { "auto" }, { NULL }
+};
 
 #define GLOBAL(member) offsetof(struct command, global.member)
 const struct option global_options[] = {
-    { .name = "root", .kind = OPTION_STRING, .offset = GLOBAL(root), .arg = "DIR",
+    { .name = "root",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(root),
+      .arg = "DIR",
       .help = "where containers' states are kept (default /run/nook, rootless $XDG_RUNTIME_DIR/nook)" },
-    { .name = "log", .kind = OPTION_STRING, .offset = GLOBAL(log), .arg = "FILE",
+    { .name = "log",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(log),
+      .arg = "FILE",
       .help = "also log to FILE, file:FILE, syslog:IDENT or journald:IDENT" },
-    { .name = "log-format", .kind = OPTION_STRING, .offset = GLOBAL(log_format), .arg = "FORMAT",
-      .choices = log_formats, .help = "text (the default) or json" },
-    { .name = "log-level", .kind = OPTION_STRING, .offset = GLOBAL(log_level), .arg = "LEVEL",
+    { .name = "log-format",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(log_format),
+      .arg = "FORMAT",
+      .choices = log_formats,
+      .help = "text (the default) or json" },
+    { .name = "log-level",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(log_level),
+      .arg = "LEVEL",
       .help = "error (the default), warning, info or debug" },
-    { .name = "debug", .kind = OPTION_FLAG, .offset = GLOBAL(debug), .help = "the same as --log-level debug" },
-    { .name = "cgroup-manager", .kind = OPTION_STRING, .offset = GLOBAL(cgroup_manager), .arg = "NAME",
-      .choices = managers, .help = "cgroupfs (the default) or disabled" },
-    { .name = "systemd-cgroup", .kind = OPTION_FLAG, .offset = GLOBAL(systemd_cgroup),
+    { .name = "debug",
+      .kind = OPTION_FLAG,
+      .offset = GLOBAL(debug),
+      .help = "the same as --log-level debug" },
+    { .name = "cgroup-manager",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(cgroup_manager),
+      .arg = "NAME",
+      .choices = managers,
+      .help = "cgroupfs (the default) or disabled" },
+    { .name = "systemd-cgroup",
+      .kind = OPTION_FLAG,
+      .offset = GLOBAL(systemd_cgroup),
       .help = "the same as --cgroup-manager systemd, which this version refuses" },
-    { .name = "isolation", .kind = OPTION_STRING, .offset = GLOBAL(isolation), .arg = "NAME",
-      .choices = isolations, .help = "oci (the default, and the only one in this version); also $NOOK_ISOLATION" },
-    { .name = "trace", .kind = OPTION_STRING, .offset = GLOBAL(trace), .arg = "FILE",
+    { .name = "isolation",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(isolation),
+      .arg = "NAME",
+      .choices = isolations,
+      .help = "oci (the default, and the only one in this version); also $NOOK_ISOLATION" },
+    { .name = "trace",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(trace),
+      .arg = "FILE",
       .help = "write how long each step took, for chrome://tracing or ui.perfetto.dev" },
-    { .name = "rootless", .kind = OPTION_STRING, .offset = GLOBAL(rootless), .arg = "BOOL",
+    { .name = "rootless",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(rootless),
+      .arg = "BOOL",
       .help = "accepted for runc's sake, without effect" },
-    { .name = "version", .short_name = 'v', .kind = OPTION_FLAG, .offset = GLOBAL(version),
+    { .name = "version",
+      .short_name = 'v',
+      .kind = OPTION_FLAG,
+      .offset = GLOBAL(version),
       .help = "show the version" },
     { .name = "V", .short_name = 'V', .kind = OPTION_FLAG, .offset = GLOBAL(version) },
     { .name = NULL },
 };
 
-// Standard streams that the caller left closed would be taken by the first files we open: a container's log would go
-// into state.json. See also open(2), "lowest-numbered".
+// Standard streams that the caller left closed would be taken by the first files we open: a container's log
+// would go into state.json. See also open(2), "lowest-numbered".
 static int open_standard_streams(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
@@ -133,8 +170,8 @@ static int run_verb(struct command *c, const char *const *args, size_t n, struct
     if (find_verb(c, args[0], err) < 0)
         return -1;
     c->options = arena_alloc(c->arena, c->verb->values_size + 1);
-    if (options_parse(c->verb->options, args + 1, n - 1, c->verb->options_first, c->arena, c->options, &result,
-                      err) < 0) {
+    if (options_parse(c->verb->options, args + 1, n - 1, c->verb->options_first, c->arena, c->options,
+                      &result, err) < 0) {
         error_prefix(err, "%s", c->verb->name);
         return -1;
     }

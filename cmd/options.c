@@ -43,9 +43,8 @@ static const struct option *find_short(const struct option *table, char letter) 
 
 static bool parse_bool(const char *text, bool *value) {
     static const struct str_value words[] = {
-        { "true", 1 },  { "t", 1 }, { "1", 1 }, { "True", 1 },  { "TRUE", 1 },  { "T", 1 },
-        { "false", 0 }, { "f", 0 }, { "0", 0 }, { "False", 0 }, { "FALSE", 0 }, { "F", 0 },
-        { NULL, 0 },
+        { "true", 1 }, { "t", 1 }, { "1", 1 },     { "True", 1 },  { "TRUE", 1 }, { "T", 1 },  { "false", 0 },
+        { "f", 0 },    { "0", 0 }, { "False", 0 }, { "FALSE", 0 }, { "F", 0 },    { NULL, 0 },
     };
     const struct str_value *found = str_lookup(words, text);
     if (found)
@@ -67,8 +66,8 @@ static int bad_choice(struct parser *p, const struct option *o, const char *valu
         n += str_copy(list + n, sizeof(list) - n, n ? ", " : "");
         n += str_copy(list + n, sizeof(list) - n, c->name);
     }
-    return error_set(p->err, "usage", 0, "invalid value \"%s\" for flag --%s: it must be one of %s", value, o->name,
-                     list);
+    return error_set(p->err, "usage", 0, "invalid value \"%s\" for flag --%s: it must be one of %s", value,
+                     o->name, list);
 }
 
 // Stores a value, `spelled` as the user wrote the option. value is NULL for a flag without one.
@@ -77,15 +76,16 @@ static int store(struct parser *p, const struct option *o, const char *spelled, 
     uint64_t number = 0;
 
     if (o->kind == OPTION_FLAG && value && !parse_bool(value, &flag))
-        return error_set(p->err, "usage", 0, "invalid value \"%s\" for flag %s: it must be true or false", value,
-                         spelled);
+        return error_set(p->err, "usage", 0, "invalid value \"%s\" for flag %s: it must be true or false",
+                         value, spelled);
     if (is_help(o)) {
         p->help = p->help || flag;
         return 0;
     }
     if (o->kind == OPTION_UINT && !str_to_u64(value, o->max ? o->max : INT32_MAX, &number))
-        return error_set(p->err, "usage", 0, "invalid value \"%s\" for flag %s: it must be a number from 0 to %llu",
-                         value, spelled, o->max ? (unsigned long long)o->max : INT32_MAX);
+        return error_set(p->err, "usage", 0,
+                         "invalid value \"%s\" for flag %s: it must be a number from 0 to %llu", value,
+                         spelled, o->max ? (unsigned long long)o->max : INT32_MAX);
     if (o->kind != OPTION_FLAG && !is_choice(o, value))
         return bad_choice(p, o, value);
     if (o->offset == OPTION_IGNORED)

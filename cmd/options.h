@@ -28,7 +28,8 @@ struct option {
     const char *name; // long name, without dashes
     char short_name;  // or 0
     enum option_kind kind;
-    size_t offset;    // offsetof the member in the verb's struct of values; OPTION_IGNORED: accepted, without effect
+    size_t offset;    // offsetof the member in the verb's struct of values; OPTION_IGNORED: accepted, without
+                      // effect
     const char *arg;  // name of the value for --help; NULL for flags
     const char *help; // one line; NULL: not shown in --help
     const struct option_choice *choices; // allowed words of OPTION_STRING and OPTION_LIST, or NULL

@@ -10,21 +10,48 @@
 #include "cmd/command.h"
 #include "lib/str.h"
 
-// The kernel's numbers: those of glibc's SIGRTMIN leave out the two that it keeps for itself, and mean nothing to the
-// program in the container, which may have another libc. What `kill -l` calls RTMIN is glibc's, and so is ours.
+// The kernel's numbers: those of glibc's SIGRTMIN leave out the two that it keeps for itself, and mean
+// nothing to the program in the container, which may have another libc. What `kill -l` calls RTMIN is
+// glibc's, and so is ours.
 static const struct str_value names[] = {
-    { "HUP", SIGHUP },     { "INT", SIGINT },       { "QUIT", SIGQUIT }, { "ILL", SIGILL },
-    { "TRAP", SIGTRAP },   { "ABRT", SIGABRT },     { "IOT", SIGIOT },   { "BUS", SIGBUS },
-    { "FPE", SIGFPE },     { "KILL", SIGKILL },     { "USR1", SIGUSR1 }, { "SEGV", SIGSEGV },
-    { "USR2", SIGUSR2 },   { "PIPE", SIGPIPE },     { "ALRM", SIGALRM }, { "TERM", SIGTERM },
+    { "HUP", SIGHUP },
+    { "INT", SIGINT },
+    { "QUIT", SIGQUIT },
+    { "ILL", SIGILL },
+    { "TRAP", SIGTRAP },
+    { "ABRT", SIGABRT },
+    { "IOT", SIGIOT },
+    { "BUS", SIGBUS },
+    { "FPE", SIGFPE },
+    { "KILL", SIGKILL },
+    { "USR1", SIGUSR1 },
+    { "SEGV", SIGSEGV },
+    { "USR2", SIGUSR2 },
+    { "PIPE", SIGPIPE },
+    { "ALRM", SIGALRM },
+    { "TERM", SIGTERM },
 #ifdef SIGSTKFLT
     { "STKFLT", SIGSTKFLT },
 #endif
-    { "CHLD", SIGCHLD },   { "CLD", SIGCHLD },      { "CONT", SIGCONT }, { "STOP", SIGSTOP },
-    { "TSTP", SIGTSTP },   { "TTIN", SIGTTIN },     { "TTOU", SIGTTOU }, { "URG", SIGURG },
-    { "XCPU", SIGXCPU },   { "XFSZ", SIGXFSZ },     { "VTALRM", SIGVTALRM }, { "PROF", SIGPROF },
-    { "WINCH", SIGWINCH }, { "IO", SIGIO },         { "POLL", SIGPOLL }, { "PWR", SIGPWR },
-    { "SYS", SIGSYS },     { "UNUSED", SIGSYS },    { NULL, 0 },
+    { "CHLD", SIGCHLD },
+    { "CLD", SIGCHLD },
+    { "CONT", SIGCONT },
+    { "STOP", SIGSTOP },
+    { "TSTP", SIGTSTP },
+    { "TTIN", SIGTTIN },
+    { "TTOU", SIGTTOU },
+    { "URG", SIGURG },
+    { "XCPU", SIGXCPU },
+    { "XFSZ", SIGXFSZ },
+    { "VTALRM", SIGVTALRM },
+    { "PROF", SIGPROF },
+    { "WINCH", SIGWINCH },
+    { "IO", SIGIO },
+    { "POLL", SIGPOLL },
+    { "PWR", SIGPWR },
+    { "SYS", SIGSYS },
+    { "UNUSED", SIGSYS },
+    { NULL, 0 },
 };
 
 // "" -> 0, "+3" -> 3, "-1" -> -1. False when it is none of these.

@@ -31,10 +31,12 @@ static const struct default_mount {
     { "/dev/pts", "devpts", "devpts",
       WORDS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
       WORDS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"), false },
-    { "/dev/shm", "tmpfs", "shm", WORDS("nosuid", "noexec", "nodev", "mode=1777", "size=65536k"), NULL, false },
+    { "/dev/shm", "tmpfs", "shm", WORDS("nosuid", "noexec", "nodev", "mode=1777", "size=65536k"), NULL,
+      false },
     { "/dev/mqueue", "mqueue", "mqueue", WORDS("nosuid", "noexec", "nodev"), NULL, false },
     { "/sys", "sysfs", "sysfs", WORDS("nosuid", "noexec", "nodev", "ro"), NULL, true },
-    { "/sys/fs/cgroup", "cgroup", "cgroup", WORDS("nosuid", "noexec", "nodev", "relatime", "ro"), NULL, true },
+    { "/sys/fs/cgroup", "cgroup", "cgroup", WORDS("nosuid", "noexec", "nodev", "relatime", "ro"), NULL,
+      true },
 };
 
 static const char *const capabilities[] = { "CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE", NULL };
@@ -42,9 +44,19 @@ static const char *const capability_sets[] = { "bounding", "effective", "permitt
 static const char *const namespaces[] = { "pid", "network", "ipc", "uts", "mount", "cgroup", NULL };
 
 static const char *const masked[] = {
-    "/proc/acpi",       "/proc/asound",      "/proc/interrupts",  "/proc/kcore",  "/proc/keys", "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi",       "/proc/timer_list",  "/proc/timer_stats",
-    "/sys/firmware",    "/sys/devices/virtual/powercap",          NULL,
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    NULL,
 };
 static const char *const readonly[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
@@ -65,7 +77,8 @@ static void write_process(struct json *j) {
     json_int(j, "gid", 0);
     json_object_end(j);
     write_strings(j, "args", WORDS("sh"));
-    write_strings(j, "env", WORDS("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"));
+    write_strings(j, "env",
+                  WORDS("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"));
     json_string(j, "cwd", "/");
     json_object(j, "capabilities");
     for (const char *const *set = capability_sets; *set; set++)
@@ -93,8 +106,8 @@ static void write_mount(struct json *j, const struct default_mount *m, const cha
 }
 
 static void write_mounts(struct json *j, bool rootless) {
-    // A user namespace without its own network may not mount sysfs: the host's is bound instead, read-only with all
-    // that is mounted in it (security.md, CVE-2023-25809).
+    // A user namespace without its own network may not mount sysfs: the host's is bound instead, read-only
+    // with all that is mounted in it (security.md, CVE-2023-25809).
     static const struct default_mount host_sys = { "/sys", "none", "/sys", NULL, NULL, false };
     json_array(j, "mounts");
     for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
@@ -184,9 +197,15 @@ static int cmd_spec(struct command *c, struct error *err) {
 }
 
 static const struct option options[] = {
-    { .name = "bundle", .short_name = 'b', .kind = OPTION_STRING, .offset = offsetof(struct spec_options, bundle),
-      .arg = "DIR", .help = "the bundle (default: the current directory)" },
-    { .name = "rootless", .kind = OPTION_FLAG, .offset = offsetof(struct spec_options, rootless),
+    { .name = "bundle",
+      .short_name = 'b',
+      .kind = OPTION_STRING,
+      .offset = offsetof(struct spec_options, bundle),
+      .arg = "DIR",
+      .help = "the bundle (default: the current directory)" },
+    { .name = "rootless",
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct spec_options, rootless),
       .help = "for a container in a user namespace of the user who calls this" },
     { .name = NULL },
 };

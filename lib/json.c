@@ -38,8 +38,9 @@ static void put_line(struct json *j) {
         put(j, "  ", 2);
 }
 
-// The number of bytes of the well-formed UTF-8 sequence at s, 0 when there is none (RFC 3629: shortest form, no
-// surrogates, up to U+10FFFF). s ends with a NUL, which is no continuation byte, so nothing is read behind it.
+// The number of bytes of the well-formed UTF-8 sequence at s, 0 when there is none (RFC 3629: shortest form,
+// no surrogates, up to U+10FFFF). s ends with a NUL, which is no continuation byte, so nothing is read behind
+// it.
 static size_t utf8_length(const unsigned char *s) {
     unsigned char low = 0x80, high = 0xbf;
     size_t n;

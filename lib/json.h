@@ -12,11 +12,11 @@
 
 struct json {
     struct arena *arena;
-    char *text;           // NUL-terminated
+    char *text; // NUL-terminated
     size_t size, room;
     unsigned depth;
-    bool comma;           // the next value needs a comma before it
-    bool pretty;          // two-space indent, one member a line
+    bool comma;  // the next value needs a comma before it
+    bool pretty; // two-space indent, one member a line
 };
 
 // Every function takes the member's name, or NULL for an element of an array and for the outermost value.

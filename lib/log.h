@@ -15,12 +15,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 int log_open(const char *target, bool json, enum log_level level, struct error *err);
 enum log_level log_level(void);
 
-// "error", "warning" (or "warn"), "info", "debug" (or "trace"); true when the name is one of them. Levels above
-// error that other runtimes know ("fatal", "panic") mean error.
+// "error", "warning" (or "warn"), "info", "debug" (or "trace"); true when the name is one of them. Levels
+// above error that other runtimes know ("fatal", "panic") mean error.
 bool log_level_parse(const char *name, enum log_level *level);
 
-// Warnings, info, debug: to the log file if one was given, else to stderr; nothing above the level. Always one
-// line, one write(2), however long the text or whatever it contains.
+// Warnings, info, debug: to the log file if one was given, else to stderr; nothing above the level. Always
+// one line, one write(2), however long the text or whatever it contains.
 void log_message(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define log_warning(...) log_message(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -63,8 +63,8 @@ int proc_identify(pid_t pid, struct proc_id *out) {
     return 0;
 }
 
-// What follows from a stat file that could not be read. Only a kernel that knows no such process proves it gone:
-// /proc may be absent, or hide other users' processes (hidepid).
+// What follows from a stat file that could not be read. Only a kernel that knows no such process proves it
+// gone: /proc may be absent, or hide other users' processes (hidepid).
 static enum proc_status status_without_stat(pid_t pid) {
     return kill(pid, 0) < 0 && errno == ESRCH ? PROC_GONE : PROC_ALIVE;
 }

@@ -15,13 +15,15 @@ struct proc_id {
 
 enum proc_status { PROC_GONE, PROC_ZOMBIE, PROC_ALIVE };
 
-// Reads the start time of a living or zombie process and the boot id. 0, or -1 with errno (ESRCH: no such process).
+// Reads the start time of a living or zombie process and the boot id. 0, or -1 with errno (ESRCH: no such
+// process).
 int proc_identify(pid_t pid, struct proc_id *out);
 
 // Does that very process still exist? Another boot, another start time: PROC_GONE. State Z or X: PROC_ZOMBIE.
 enum proc_status proc_check(const struct proc_id *id);
 
-// A pidfd of that very process, checked after opening so that a reused pid cannot slip in; -1 with errno (ESRCH).
+// A pidfd of that very process, checked after opening so that a reused pid cannot slip in; -1 with errno
+// (ESRCH).
 int proc_open(const struct proc_id *id);
 
 // Waits until the process behind pidfd has ended, at most timeout_ms (-1: for ever). True when it has.

@@ -49,8 +49,8 @@ static bool is_empty(int fd) {
     return empty;
 }
 
-// Opens <root>/<id> and says whose it is. *fd is open when the answer is EMPTY or OURS. FOUND_NOTHING with errno
-// other than ENOENT: it could not be opened.
+// Opens <root>/<id> and says whose it is. *fd is open when the answer is EMPTY or OURS. FOUND_NOTHING with
+// errno other than ENOENT: it could not be opened.
 static enum found find_entry(int root_fd, const char *id, int *fd) {
     struct stat st;
     *fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -133,8 +133,8 @@ static int already_exists(struct error *err) {
     return error_set(err, "state.exists", 0, "container with given ID already exists");
 }
 
-// Locks the entry for this process. A lock of fcntl(2) is not inherited by the child, as one of flock(2) would
-// be, and so ends with the creator. 1: ours; 0: somebody else has it; -1 with errno.
+// Locks the entry for this process. A lock of fcntl(2) is not inherited by the child, as one of flock(2)
+// would be, and so ends with the creator. 1: ours; 0: somebody else has it; -1 with errno.
 static int lock_entry(struct state_dir *dir) {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     dir->lock_fd = openat(dir->fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -241,7 +241,8 @@ int state_claim(struct arena *a, const char *root, const char *id, state_reclaim
 
 // ---------------------------------------------------------------- remove
 
-// Removes what is in the directory but `keep`; no link is followed. depth bounds the recursion. 0, or -1 with errno.
+// Removes what is in the directory but `keep`; no link is followed. depth bounds the recursion. 0, or -1 with
+// errno.
 static int remove_contents(int fd, const char *keep, int depth) {
     DIR *d = open_listing(fd);
     int rc = d ? 0 : -1;
@@ -271,7 +272,8 @@ int state_remove(struct state_dir *dir, struct error *err) {
         (unlinkat(dir->fd, LOCK_FILE, 0) < 0 && errno != ENOENT))
         return error_set(err, "state.remove", errno, "remove the state of container %s", dir->id);
     // When another delete was quicker the name may belong to a new container, which is not empty.
-    if (still_there(dir) && unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR) < 0 && errno != ENOENT && still_there(dir))
+    if (still_there(dir) && unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR) < 0 && errno != ENOENT &&
+        still_there(dir))
         return error_set(err, "state.remove", errno, "remove the state directory of container %s", dir->id);
     return 0;
 }

@@ -109,7 +109,8 @@ int state_save(const struct state_dir *dir, struct arena *a, struct state *s, st
         str_copy(s->init.boot_id, sizeof(s->init.boot_id), proc_boot_id());
     struct json j = to_json(s, a);
 
-    cleanup_fd int fd = openat(dir->fd, STATE_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    cleanup_fd int fd =
+        openat(dir->fd, STATE_TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || fd_write_all(fd, j.text, j.size) < 0 ||
         renameat(dir->fd, STATE_TEMPORARY, dir->fd, STATE_FILE) < 0)
         return error_set(err, "state.save", errno, "write %s of container %s", STATE_FILE, dir->id);
@@ -218,7 +219,8 @@ static int on_open(struct reader *r, bool array) {
     } else if (r->place == TOP && !array && str_eq(r->key, "annotations")) {
         r->place = ANNOTATIONS;
     } else if (r->place == CGROUPS && !array) {
-        *ARENA_PUSH(r->arena, s->cgroups, s->n_cgroups) = (struct state_cgroup){ .controllers = "", .dir = "" };
+        *ARENA_PUSH(r->arena, s->cgroups, s->n_cgroups) =
+            (struct state_cgroup){ .controllers = "", .dir = "" };
         r->place = CGROUP;
     } else if (r->place == TOP || r->place == UNKNOWN) {
         r->place = UNKNOWN;
@@ -251,9 +253,15 @@ static int on_array(void *ctx) {
 }
 
 static const yajl_callbacks callbacks = {
-    .yajl_null = on_null,         .yajl_boolean = on_bool,    .yajl_number = on_number,
-    .yajl_string = on_text,       .yajl_start_map = on_object, .yajl_map_key = on_key,
-    .yajl_end_map = on_close,     .yajl_start_array = on_array, .yajl_end_array = on_close,
+    .yajl_null = on_null,
+    .yajl_boolean = on_bool,
+    .yajl_number = on_number,
+    .yajl_string = on_text,
+    .yajl_start_map = on_object,
+    .yajl_map_key = on_key,
+    .yajl_end_map = on_close,
+    .yajl_start_array = on_array,
+    .yajl_end_array = on_close,
 };
 
 // True when the text is a whole and right state.json.
@@ -272,7 +280,8 @@ int state_load(const struct state_dir *dir, struct arena *a, struct state *s, st
     size_t size = 0;
 
     *s = (struct state){ .id = dir->id };
-    cleanup_fd int fd = openat(dir->fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    cleanup_fd int fd =
+        openat(dir->fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         error_set(err, errno == ENOENT ? "state.missing" : "state.corrupt", errno, "open %s of container %s",
                   STATE_FILE, dir->id);

@@ -81,6 +81,7 @@ int state_check_id(const char *id, struct error *err) {
     if (n > 0 && n <= 255 && id[0] != '.' && strspn(id, allowed) == n)
         return 0;
     return error_set(err, "state.bad-id", 0,
-                     "invalid container id \"%.300s\": it must be 1 to 255 of A-Z a-z 0-9 _ + - . and not begin with a dot",
+                     "invalid container id \"%.300s\": it must be 1 to 255 of A-Z a-z 0-9 _ + - . and not "
+                     "begin with a dot",
                      id);
 }

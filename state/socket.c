@@ -47,8 +47,8 @@ int state_connect_start_socket(int dirfd) {
 int state_listen_start_socket(int dirfd) {
     struct sockaddr_un address = address_of(dirfd);
     cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    // The mode of the socket file is that of the socket's own inode less the umask: unix(7) leaves it to fchmod before
-    // bind, so that no moment is left in which others may connect.
+    // The mode of the socket file is that of the socket's own inode less the umask: unix(7) leaves it to
+    // fchmod before bind, so that no moment is left in which others may connect.
     if (fd < 0 || fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(fd, 16) < 0)
         return -1;

@@ -44,22 +44,23 @@ struct state_cgroup {
 // Everything is plain data in an arena; a NULL text is not written. A new field is one line in state/file.c.
 struct state {
     const char *id;
-    const char *oci_version;    // of config.json
+    const char *oci_version;     // of config.json
     const char *bundle, *rootfs; // absolute
-    const char *created;        // RFC 3339 with nanoseconds and Z; state_save() fills it in when NULL
-    struct proc_id init;        // pid 0: none (yet); boot_id is filled in by state_save() when empty
+    const char *created;         // RFC 3339 with nanoseconds and Z; state_save() fills it in when NULL
+    struct proc_id init;         // pid 0: none (yet); boot_id is filled in by state_save() when empty
     struct state_cgroup *cgroups;
     size_t n_cgroups;
     const char *cgroup_manager; // "cgroupfs", "disabled"
     const char *isolation;      // "oci"
     struct state_pair *annotations;
     size_t n_annotations;
-    uint64_t owner_uid;         // who created it
-    const char *seccomp_key;    // <root>/.seccomp/<key>.bpf, NULL: no filter
-    uint64_t namespaces;        // CLONE_NEW* bits of the namespaces that exec joins
-    bool shared_pid_namespace;  // init is not PID 1 of a namespace of its own: its death does not end the others
-    bool no_process;            // config.json has no process: start fails
-    bool complete;              // create has finished; until then the entry is `creating`, or abandoned
+    uint64_t owner_uid;        // who created it
+    const char *seccomp_key;   // <root>/.seccomp/<key>.bpf, NULL: no filter
+    uint64_t namespaces;       // CLONE_NEW* bits of the namespaces that exec joins
+    bool shared_pid_namespace; // init is not PID 1 of a namespace of its own: its death does not end the
+                               // others
+    bool no_process;           // config.json has no process: start fails
+    bool complete;             // create has finished; until then the entry is `creating`, or abandoned
 };
 
 // An open entry. All zero is not valid: use STATE_DIR_NONE.
@@ -73,12 +74,12 @@ struct state_dir {
 
 // ---------------------------------------------------------------- the root
 
-// /run/nook; for a rootless user $XDG_RUNTIME_DIR/nook (empty counts as unset). Root in the first user namespace
-// ignores XDG_RUNTIME_DIR; root in another one honours it. engine-contract, rule 7.
+// /run/nook; for a rootless user $XDG_RUNTIME_DIR/nook (empty counts as unset). Root in the first user
+// namespace ignores XDG_RUNTIME_DIR; root in another one honours it. engine-contract, rule 7.
 const char *state_default_root(struct arena *a);
 
-// Opens the root, made with its parents (0711) when `create`. The descriptor, or -1 with *err (err->err is ENOENT
-// when it is missing and !create).
+// Opens the root, made with its parents (0711) when `create`. The descriptor, or -1 with *err (err->err is
+// ENOENT when it is missing and !create).
 int state_open_root(const char *root, bool create, struct error *err);
 
 // [A-Za-z0-9_+-][A-Za-z0-9_+.-]{0,254}: 0, or -1 with "state.bad-id". Every function below checks it as well.
@@ -93,8 +94,8 @@ typedef void (*state_reclaim_fn)(const struct state *old, void *arg);
 // Claims the id: makes the directory and holds its lock. An entry that is proved dead (state_is_dead) is
 // reclaimed, with a warning in the log. The root is made when it is missing. Save a first state (complete =
 // false) at once, before anything else is put into the directory or made on the host: what an entry without
-// state.json holds cannot be known. -1 with *err: "state.exists" and the text "container with given ID already
-// exists"; nothing is left then.
+// state.json holds cannot be known. -1 with *err: "state.exists" and the text "container with given ID
+// already exists"; nothing is left then.
 int state_claim(struct arena *a, const char *root, const char *id, state_reclaim_fn reclaim, void *arg,
                 struct state_dir *dir, struct error *err);
 
@@ -122,7 +123,8 @@ enum state_status state_status(const struct state_dir *dir, const struct state *
 // a listening SOCK_SEQPACKET socket; an accepted connection that ends at once means nothing.
 bool state_probe_start_socket(int dirfd);
 
-// A connection to start.sock for `start`, CLOEXEC and blocking. -1 with errno (ECONNREFUSED, ENOENT: not waiting).
+// A connection to start.sock for `start`, CLOEXEC and blocking. -1 with errno (ECONNREFUSED, ENOENT: not
+// waiting).
 int state_connect_start_socket(int dirfd);
 
 // A bound and listening start.sock for init, mode 0600, CLOEXEC. -1 with errno.
@@ -132,8 +134,8 @@ int state_listen_start_socket(int dirfd);
 bool state_is_locked(const struct state_dir *dir);
 
 // Is it proved that nothing lives behind this entry and that nothing ever will: it is from another boot, or
-// its creator died before it was complete and init (if there was one) is gone. A container that has run and stopped is not
-// dead: it is `stopped`, until delete. `loaded`: state_load() succeeded.
+// its creator died before it was complete and init (if there was one) is gone. A container that has run and
+// stopped is not dead: it is `stopped`, until delete. `loaded`: state_load() succeeded.
 bool state_is_dead(const struct state_dir *dir, const struct state *s, bool loaded);
 
 // Removes the entry: what is in the directory (no link is followed), then the directory. Already gone: 0.
@@ -143,9 +145,9 @@ int state_remove(struct state_dir *dir, struct error *err);
 // `delete --force` after state_open() said "state.not-found". Never an error.
 void state_remove_empty(const char *root, const char *id);
 
-// Calls fn for each entry, sorted by id; `loaded` as above. Entries that vanish meanwhile and foreign ones are
-// skipped in silence. fn returns 0 to go on, or -1 with *err to stop. A root that is missing is an error with
-// err->err == ENOENT.
+// Calls fn for each entry, sorted by id; `loaded` as above. Entries that vanish meanwhile and foreign ones
+// are skipped in silence. fn returns 0 to go on, or -1 with *err to stop. A root that is missing is an error
+// with err->err == ENOENT.
 typedef int (*state_list_fn)(const struct state_dir *dir, const struct state *s, bool loaded, void *arg,
                              struct error *err);
 int state_list(struct arena *a, const char *root, state_list_fn fn, void *arg, struct error *err);
