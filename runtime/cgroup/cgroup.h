@@ -36,7 +36,8 @@ struct cgroup_write {
     const char *file;   // "memory.limit_in_bytes"
     const char *value;  // "67108864"
     const char *origin; // JSON pointer, or "default:devices"
-    bool optional;      // ENOENT is no error (the kernel has no such file)
+    bool optional;      // ENOENT is no error (the kernel has no such file): a warning
+    bool lenient;       // nor is EPERM or EACCES (default device rules that our own cgroup does not have): a debug message
     bool late;          // to be written after the process is in the cgroup (pids.max 0 on v2 would stop clone3)
 };
 
@@ -47,7 +48,11 @@ struct cgroup_plan {
     size_t n_writes;
     const struct bpf_insn *device_program; // v2: attached to dirs[device_dir]; NULL: none
     size_t n_device_program, device_dir;
+    bool device_lenient;   // no right to attach it is no error
+    bool from_config;      // the place comes from cgroupsPath
     bool required;         // a limit is asked for: cgroups that cannot be made are an error. Else the container goes on without
+    bool delegate;         // v2: the directory and its delegatable files are given to delegate_uid (host's number)
+    uid_t delegate_uid;
     const char *none;      // why there are no dirs at all (text for the log), or NULL
     const char **warnings; // texts for the log
     size_t n_warnings;
@@ -59,6 +64,7 @@ const char *cgroup_needed(const struct spec *spec, struct arena *a);
 // Where the cgroups of the container go and what is written there. No side effect.
 // cgroupsPath absolute: below the mount point. Relative: also below the mount point (or, when host->below_own, below our
 // own cgroup), so that the same value always means the same place. None: "nook-<id>", in the same base.
+// A limit, shares, quota, period or swap of 0 counts as absent, as it does for engines and other runtimes; pids 0 does not.
 // Errors: "cgroup.controller-missing", "config.invalid" (".." in the path, swap below limit, unknown page size, device
 // rules that v1 cannot express).
 int cgroup_translate(const struct spec *spec, const char *id, const struct host_cgroups *host, struct arena *a,

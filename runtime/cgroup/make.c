@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a container's cgroups: directories, v2 controllers, v1 cpusets; and the way back. Directories of cgroupfs cannot be
+// symbolic links, and the path has no "..", so plain paths are safe here.
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/tree.h"
+
+enum {
+    MKDIR_TRIES = 16,
+    CPUSET_MAX = 4096, // a list of CPUs or memory nodes
+};
+
+struct maker {
+    const struct cgroup_plan *plan;
+    struct arena *arena;
+    struct cgroup_live *live;
+    const char *left_out; // controllers, for the warning
+    int left_out_errno;
+    struct error *err;
+};
+
+static int fail(struct maker *m, int errnum, const char *what, const char *object) {
+    return error_set(m->err, "cgroup.failed", errnum, "cannot %s %s", what, object);
+}
+
+// ---------------------------------------------------------------- directories
+
+static unsigned components(const char *path) {
+    unsigned n = 0;
+    for (; *path; path++)
+        n += path[0] == '/' && path[1] != '\0';
+    return n;
+}
+
+// mkdir -p of the last `depth` components. *made: how many of the last ones were not there. Somebody may remove a parent (the
+// last container in it is being deleted) between two of our calls: then again.
+static int make_path(char *dir, unsigned depth, unsigned *made) {
+    for (int i = 0; i < MKDIR_TRIES; i++) {
+        if (mkdir(dir, 0755) == 0) {
+            ++*made;
+            return 0;
+        }
+        *made = 0;
+        if (errno == EEXIST)
+            return 0;
+        if (errno != ENOENT || depth <= 1)
+            return -1;
+        char *slash = strrchr(dir, '/');
+        *slash = '\0';
+        int rc = make_path(dir, depth - 1, made);
+        *slash = '/';
+        if (rc < 0)
+            return -1;
+    }
+    errno = ENOENT;
+    return -1;
+}
+
+// ---------------------------------------------------------------- v1 cpuset
+
+// A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent, which somebody else may
+// have left empty too. The top has them all.
+static int inherit(char *dir, unsigned depth, const char *file, char value[CPUSET_MAX]) {
+    if (tree_read(dir, file, value, CPUSET_MAX) < 0)
+        return -1;
+    if (*value || depth == 0)
+        return 0;
+    char *slash = strrchr(dir, '/');
+    *slash = '\0';
+    int rc = inherit(dir, depth - 1, file, value);
+    *slash = '/';
+    return rc < 0 ? -1 : tree_write(dir, file, value);
+}
+
+static int fill_cpuset(struct maker *m, const struct cgroup_dir *dir) {
+    static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+    char value[CPUSET_MAX], *path = arena_strdup(m->arena, dir->dir);
+    for (size_t i = 0; i < 2; i++)
+        if (inherit(path, components(dir->path), files[i], value) < 0)
+            return fail(m, errno, arena_printf(m->arena, "give %s of the parent to", files[i]), dir->dir);
+    return 0;
+}
+
+// ---------------------------------------------------------------- v2 controllers
+
+// The words of `wanted` that are not in `have`, as "+a +b"; only those in `only`, if that is given.
+static const char *plus_words(struct arena *a, const char *wanted, const char *have, const char *only) {
+    const char *out = "";
+    char *copy = arena_strdup(a, wanted), *save = NULL;
+    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        if (!host_word_in(have, " ", w) && (!only || host_word_in(only, " ", w)))
+            out = arena_printf(a, "%s%s+%s", out, *out ? " " : "", w);
+    return out;
+}
+
+static int cannot_enable(struct maker *m, const char *parent, const char *words, int errnum) {
+    char available[512] = "", procs[256] = "";
+    tree_read(parent, "cgroup.controllers", available, sizeof(available));
+    tree_read(parent, "cgroup.procs", procs, sizeof(procs));
+    error_set(m->err, "cgroup.controller-missing", errnum, "cannot enable %s in %s/cgroup.subtree_control", words, parent);
+    if (errnum == ENOENT)
+        error_hint(m->err, "%s/cgroup.controllers has %s; its own parent does not hand on more", parent,
+                   *available ? available : "none");
+    else if (errnum == EBUSY && *procs)
+        error_hint(m->err, "%s holds processes itself (%.*s, ...); cgroup v2 hands controllers on only when they have moved to a "
+                           "leaf",
+                   parent, (int)strcspn(procs, "\n"), procs);
+    else if (errnum == EBUSY || errnum == EINVAL)
+        error_hint(m->err, "the controller may be in use by cgroup v1, or a real-time process in the cgroup forbids cpu");
+    else if (errnum == EACCES || errnum == EPERM)
+        error_hint(m->err, "the cgroup is not delegated to this user: see Delegate= in systemd.resource-control(5)");
+    return -1;
+}
+
+static int enable_in(struct maker *m, const struct cgroup_dir *dir, const char *parent) {
+    char have[512];
+    if (tree_read(parent, "cgroup.subtree_control", have, sizeof(have)) < 0)
+        have[0] = '\0';
+    const char *all = plus_words(m->arena, dir->enable, have, NULL);
+    if (!*all || tree_write(parent, "cgroup.subtree_control", all) == 0)
+        return 0;
+    char *copy = arena_strdup(m->arena, all), *save = NULL; // one by one: some may be refused
+    for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        if (tree_write(parent, "cgroup.subtree_control", w) < 0 && dir->must_enable &&
+            host_word_in(dir->must_enable, " ", w + 1))
+            return cannot_enable(m, parent, w + 1, errno);
+    return 0;
+}
+
+// From the mount point down to the parent.
+static int enable_controllers(struct maker *m, const struct cgroup_dir *dir) {
+    char *path = arena_strdup(m->arena, dir->dir);
+    for (char *p = path + strlen(dir->mount_point); *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (enable_in(m, dir, path) < 0)
+            return -1;
+        *p = '/';
+    }
+    return 0;
+}
+
+// ---------------------------------------------------------------- checks (config-linux.md: the cgroup must be fit)
+
+static int check_unused(struct maker *m, const struct cgroup_dir *dir) {
+    char pids[64] = "";
+    bool used = dir->v2 ? tree_keyed(dir->dir, "cgroup.events", "populated") == 1
+                        : tree_read(dir->dir, "cgroup.procs", pids, sizeof(pids)) > 0;
+    if (!used)
+        return 0;
+    error_set_at(m->err, "cgroup.in-use", 0, m->plan->from_config ? "/linux/cgroupsPath" : "",
+                 "the cgroup %s already holds processes", dir->dir);
+    if (*pids)
+        error_hint(m->err, "process %.*s is in it; a container needs a cgroup of its own", (int)strcspn(pids, "\n"), pids);
+    return -1;
+}
+
+// A process that enters a frozen cgroup stops, and with it who waits for it.
+static int check_thawed(struct maker *m, const struct cgroup_place *place) {
+    if (!cgroup_is_frozen(place, 1))
+        return 0;
+    return error_set_at(m->err, "cgroup.frozen", 0, m->plan->from_config ? "/linux/cgroupsPath" : "",
+                        "the cgroup %s is frozen (itself or from above): no process could run in it", place->dir);
+}
+
+static int check_fit(struct maker *m, const struct cgroup_dir *dir, const struct cgroup_place *place) {
+    if (place->made == 0 && check_unused(m, dir) < 0)
+        return -1;
+    bool can_freeze = dir->v2 || host_word_in(dir->controllers, ",", "freezer");
+    if (can_freeze && place->made < components(dir->path))
+        return check_thawed(m, place);
+    return 0;
+}
+
+// ---------------------------------------------------------------- delegation
+
+// Only the directory and the files that the kernel names; never on v1.
+static int delegate(struct maker *m, const struct cgroup_dir *dir) {
+    char names[1024], path[PATH_MAX], *save = NULL;
+    if (fd_read_small(AT_FDCWD, "/sys/kernel/cgroup/delegate", names, sizeof(names)) <= 0)
+        str_copy(names, sizeof(names), "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
+    if (chown(dir->dir, m->plan->delegate_uid, (gid_t)-1) < 0)
+        return fail(m, errno, "give to the container's user the cgroup", dir->dir);
+    for (char *name = strtok_r(names, "\n", &save); name; name = strtok_r(NULL, "\n", &save))
+        if (chown(tree_path(path, dir->dir, name), m->plan->delegate_uid, (gid_t)-1) < 0 && errno != ENOENT)
+            return fail(m, errno, "give to the container's user the cgroup file", path);
+    return 0;
+}
+
+// ---------------------------------------------------------------- one hierarchy
+
+static bool is_no_permission(int errnum) {
+    return errnum == EACCES || errnum == EPERM || errnum == EROFS;
+}
+
+static int leave_out_or_fail(struct maker *m, const struct cgroup_dir *dir, const char *what) {
+    int errnum = errno;
+    if (dir->required || !is_no_permission(errnum)) {
+        fail(m, errnum, what, dir->dir);
+        if (errnum == EROFS)
+            error_hint(m->err, "the cgroup file system is read-only; without limits and device rules, or with "
+                               "--cgroup-manager=disabled, the container could go on");
+        else if (is_no_permission(errnum))
+            error_hint(m->err, "a limit is asked for, and this user may not make cgroups there; see Delegate= in "
+                               "systemd.resource-control(5)");
+        return -1;
+    }
+    m->left_out = arena_printf(m->arena, "%s%s%s", m->left_out, *m->left_out ? ", " : "",
+                               dir->v2 ? "v2" : dir->controllers);
+    m->left_out_errno = errnum;
+    return 0;
+}
+
+static int open_join(struct maker *m, const struct cgroup_dir *dir) {
+    struct cgroup_join *join = &m->live->join;
+    char path[PATH_MAX];
+    int fd = dir->v2 ? open(dir->dir, O_PATH | O_DIRECTORY | O_CLOEXEC)
+                     : open(tree_path(path, dir->dir, "tasks"), O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (dir->v2) {
+        join->v2 = fd;
+        join->v2_dir = dir->dir;
+    } else {
+        join->dirs[join->n_tasks] = dir->dir;
+        join->tasks[join->n_tasks++] = fd;
+    }
+    return 0;
+}
+
+static int make_one(struct maker *m, size_t index) {
+    const struct cgroup_dir *dir = &m->plan->dirs[index];
+    struct cgroup_live *live = m->live;
+    struct cgroup_place *place = &live->places[live->n_places];
+    *place = (struct cgroup_place){ .controllers = dir->controllers, .dir = dir->dir };
+    char *path = arena_strdup(m->arena, dir->dir);
+    if (make_path(path, components(dir->path), &place->made) < 0)
+        return leave_out_or_fail(m, dir, "make the cgroup");
+    live->dir_of[live->n_places++] = index;
+
+    if (place->made < components(dir->path) && check_fit(m, dir, place) < 0)
+        return -1;
+    if (dir->v2 && dir->enable && enable_controllers(m, dir) < 0)
+        return -1;
+    if (!dir->v2 && host_word_in(dir->controllers, ",", "cpuset") && fill_cpuset(m, dir) < 0)
+        return -1;
+    if (dir->v2 && m->plan->delegate && delegate(m, dir) < 0)
+        return -1;
+    if (open_join(m, dir) < 0) {
+        int saved = errno;
+        cgroup_remove(place, 1, m->err);
+        live->n_places--;
+        errno = saved;
+        return leave_out_or_fail(m, dir, "enter the cgroup");
+    }
+    return 0;
+}
+
+int cgroup_make(const struct cgroup_plan *plan, struct arena *a, struct cgroup_live *out, struct error *err) {
+    struct maker m = { .plan = plan, .arena = a, .live = out, .left_out = "", .err = err };
+    *out = (struct cgroup_live){
+        .places = arena_calloc(a, plan->n_dirs + 1, sizeof(*out->places)),
+        .dir_of = arena_calloc(a, plan->n_dirs + 1, sizeof(*out->dir_of)),
+        .join = { .tasks = arena_calloc(a, plan->n_dirs + 1, sizeof(int)),
+                  .dirs = arena_calloc(a, plan->n_dirs + 1, sizeof(char *)),
+                  .v2 = -1 },
+    };
+    for (size_t i = 0; i < plan->n_dirs; i++) {
+        if (make_one(&m, i) < 0) {
+            cgroup_undo(out);
+            return -1;
+        }
+    }
+    if (*m.left_out)
+        *ARENA_PUSH(a, out->warnings, out->n_warnings) =
+            arena_printf(a, "the container gets no cgroup of its own in %s: %s", m.left_out, error_text(m.left_out_errno));
+    return 0;
+}
+
+void cgroup_join_close(struct cgroup_join *join) {
+    for (size_t i = 0; i < join->n_tasks; i++)
+        fd_close(&join->tasks[i]);
+    join->n_tasks = 0;
+    fd_close(&join->v2);
+}
+
+void cgroup_undo(struct cgroup_live *live) {
+    struct error ignored;
+    cgroup_join_close(&live->join);
+    cgroup_remove(live->places, live->n_places, &ignored);
+    live->n_places = 0;
+}
