@@ -43,5 +43,5 @@ void help_print_version(void) {
 #else
     fputs("-APPARMOR ", stdout);
 #endif
-    puts("+CAP -SYSTEMD -SELINUX -CRIU +YAJL");
+    puts("+CAP -SYSTEMD +SELINUX -CRIU +YAJL");
 }

@@ -160,7 +160,7 @@ static int check_args(const struct command *c, struct error *err) {
     if (!missing && (v->max_args < 0 || c->n_args <= (size_t)v->max_args))
         return 0;
     error_set(err, "usage", 0, "%s: %s", v->name, missing ? "missing argument" : "too many arguments");
-    return error_hint(err, "usage: nook %s [OPTIONS] %s", v->name, v->args);
+    return error_hint(err, "usage: nook %s [OPTIONS]%s%s", v->name, v->args[0] ? " " : "", v->args);
 }
 
 // Runs the verb in args[0]. The exit code, or -1 with *err.
