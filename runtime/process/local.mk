@@ -3,6 +3,8 @@
 libnook_a_SOURCES += \
 	runtime/process/attributes.c runtime/process/attributes.h \
 	runtime/process/capabilities.c runtime/process/capabilities.h \
+	runtime/process/execve_explain.c runtime/process/execve_explain.h \
+	runtime/process/foreground.c runtime/process/foreground.h \
 	runtime/process/hook.c runtime/process/hook.h \
 	runtime/process/keyring.c runtime/process/keyring.h \
 	runtime/process/labels.c runtime/process/labels.h \
@@ -14,4 +16,5 @@ libnook_a_SOURCES += \
 	runtime/process/seccomp_prelude.c runtime/process/seccomp_prelude.h \
 	runtime/process/sha256.c runtime/process/sha256.h \
 	runtime/process/stdio.c runtime/process/stdio.h \
+	runtime/process/terminal.c runtime/process/terminal.h \
 	runtime/process/user.c runtime/process/user.h
