@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A live container by the cgroups that its state records: who is in it, signals, freezing, removal. Nothing here waits without
-// a limit, and what has gone meanwhile is never an error.
+// A live container by the cgroups that its state records: who is in it, signals, freezing, removal. Nothing
+// here waits without a limit, and what has gone meanwhile is never an error.
 #include "config.h"
 
 #include <dirent.h>
@@ -27,7 +27,8 @@ enum {
 
 // ---------------------------------------------------------------- the tree
 
-static const struct cgroup_place *place_with(const struct cgroup_place *places, size_t n, const char *controller) {
+static const struct cgroup_place *place_with(const struct cgroup_place *places, size_t n,
+                                             const char *controller) {
     for (size_t i = 0; i < n; i++)
         if (*controller ? host_word_in(places[i].controllers, ",", controller) : !*places[i].controllers)
             return &places[i];
@@ -90,8 +91,8 @@ static int add_pids(const char *dir, struct arena *a, pid_t **pids, size_t *n) {
     return 0;
 }
 
-// The place that is asked for the processes: the first that still exists, in the order of who is least likely to have been
-// left by them.
+// The place that is asked for the processes: the first that still exists, in the order of who is least likely
+// to have been left by them.
 static const struct cgroup_place *listing_place(const struct cgroup_place *places, size_t n) {
     static const char *const order[] = { "", "freezer", "pids", "memory", "devices", "name=systemd" };
     for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
@@ -117,7 +118,8 @@ int cgroup_list(const struct cgroup_place *places, size_t n, struct arena *a, pi
         return error_set(err, "cgroup.failed", errno, "cannot list the cgroups below %s", place->dir);
     for (size_t i = 0; i < dirs.n; i++)
         if (add_pids(dirs.paths[i], a, pids, n_pids) < 0)
-            return error_set(err, "cgroup.failed", errno, "cannot list the processes of the cgroup %s", dirs.paths[i]);
+            return error_set(err, "cgroup.failed", errno, "cannot list the processes of the cgroup %s",
+                             dirs.paths[i]);
     return 0;
 }
 
@@ -130,7 +132,8 @@ int cgroup_signal(const struct cgroup_place *places, size_t n, int sig, size_t *
         if (kill(pids[i], sig) == 0)
             count++;
         else if (errno != ESRCH)
-            rc = error_set(err, "kill.failed", errno, "cannot send signal %d to process %d of the container", sig, pids[i]);
+            rc = error_set(err, "kill.failed", errno, "cannot send signal %d to process %d of the container",
+                           sig, pids[i]);
     }
     if (sent)
         *sent = count;
@@ -173,8 +176,8 @@ static int freeze(const char *dir, bool v2, struct error *err) {
             return 0;
         if (slept > FREEZE_MAX_US) {
             (void)write_frozen(dir, v2, false);
-            return error_set(err, "cgroup.freeze-failed", ETIMEDOUT, "the processes in %s did not stop within %d s", dir,
-                             FREEZE_MAX_US / 1000000);
+            return error_set(err, "cgroup.freeze-failed", ETIMEDOUT,
+                             "the processes in %s did not stop within %d s", dir, FREEZE_MAX_US / 1000000);
         }
         slept += tree_nap(&round);
     }
@@ -197,7 +200,8 @@ static int thaw(const char *top, bool v2, struct error *err) {
 int cgroup_set_frozen(const struct cgroup_place *places, size_t n, bool frozen, struct error *err) {
     const struct cgroup_place *v1 = place_with(places, n, "freezer"), *v2 = place_with(places, n, "");
     if (!v1 && !v2)
-        return error_set(err, "cgroup.freeze-failed", 0, "the container has no cgroup that could be frozen: neither v1 freezer nor v2");
+        return error_set(err, "cgroup.freeze-failed", 0,
+                         "the container has no cgroup that could be frozen: neither v1 freezer nor v2");
     if (frozen)
         return freeze(v1 ? v1->dir : v2->dir, !v1, err);
     int rc = 0;
@@ -218,8 +222,8 @@ static bool is_known(const pid_t *pids, size_t n, pid_t pid) {
 }
 
 // One round: SIGKILL to all that are listed. *fresh: was there one that no round before had seen?
-static int kill_round(const struct cgroup_place *places, size_t n, struct arena *a, pid_t **seen, size_t *n_seen, bool *fresh,
-                      struct error *err) {
+static int kill_round(const struct cgroup_place *places, size_t n, struct arena *a, pid_t **seen,
+                      size_t *n_seen, bool *fresh, struct error *err) {
     pid_t *pids;
     size_t n_pids;
     *fresh = false;
@@ -236,8 +240,10 @@ static int kill_round(const struct cgroup_place *places, size_t n, struct arena 
     return 0;
 }
 
-// Without cgroup.kill: again and again until a round finds nobody new. Frozen processes cannot fork meanwhile.
-static int kill_by_list(const struct cgroup_place *places, size_t n, const struct cgroup_place *v1, struct error *err) {
+// Without cgroup.kill: again and again until a round finds nobody new. Frozen processes cannot fork
+// meanwhile.
+static int kill_by_list(const struct cgroup_place *places, size_t n, const struct cgroup_place *v1,
+                        struct error *err) {
     struct arena a = { 0 };
     pid_t *seen = NULL;
     size_t n_seen = 0;
@@ -256,7 +262,8 @@ static int kill_by_list(const struct cgroup_place *places, size_t n, const struc
     }
     arena_free(&a);
     if (rc == 0 && fresh)
-        return error_set(err, "kill.failed", 0, "the container's processes fork faster than they can be killed");
+        return error_set(err, "kill.failed", 0,
+                         "the container's processes fork faster than they can be killed");
     return rc;
 }
 
@@ -271,8 +278,9 @@ int cgroup_kill(const struct cgroup_place *places, size_t n, struct error *err) 
         return 0;
     // SIGKILL does not wake what the v1 freezer holds; a sub-cgroup may be frozen while the top is not.
     struct error ignored;
-    return thaw(v1->dir, false, &ignored) < 0 && v1_is_frozen(v1->dir) ? error_set(err, ignored.code, ignored.err, "%s", ignored.msg)
-                                                                      : 0;
+    return thaw(v1->dir, false, &ignored) < 0 && v1_is_frozen(v1->dir)
+               ? error_set(err, ignored.code, ignored.err, "%s", ignored.msg)
+               : 0;
 }
 
 static bool is_empty(const struct cgroup_place *places, size_t n) {

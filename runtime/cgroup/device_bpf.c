@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device rules as a BPF program for cgroup v2 (BPF_PROG_TYPE_CGROUP_DEVICE). Pure; attaching it is in limits.c.
-// The rules are tried from the last to the first. The access bits that are still undecided are kept in a register: an allow
-// rule that matches takes its bits off, a deny rule that matches one of them ends with 0; when none is left, 1.
+// Device rules as a BPF program for cgroup v2 (BPF_PROG_TYPE_CGROUP_DEVICE). Pure; attaching it is in
+// limits.c. The rules are tried from the last to the first. The access bits that are still undecided are kept
+// in a register: an allow rule that matches takes its bits off, a deny rule that matches one of them ends
+// with 0; when none is left, 1.
 #include "config.h"
 
 #include "runtime/cgroup/translate.h"
@@ -55,12 +56,14 @@ static bool can_match(const struct device_rule *rule) {
     return rule->major <= INT32_MAX && rule->minor <= INT32_MAX;
 }
 
-// Emits one rule. True when nothing gets past it, so that what would follow is unreachable (the verifier refuses that).
+// Emits one rule. True when nothing gets past it, so that what would follow is unreachable (the verifier
+// refuses that).
 static bool emit_rule(struct program *p, const struct device_rule *rule) {
     size_t tests[3], n_tests = 0;
     if (rule->type != 'a') {
         tests[n_tests++] = p->n;
-        emit(p, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+        emit(p, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0,
+             rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
     }
     if (rule->major >= 0) {
         tests[n_tests++] = p->n;
@@ -85,7 +88,8 @@ static bool emit_rule(struct program *p, const struct device_rule *rule) {
     return all && n_tests == 0;
 }
 
-void device_program(const struct device_rule *rules, size_t n, struct arena *a, struct bpf_insn **out, size_t *n_out) {
+void device_program(const struct device_rule *rules, size_t n, struct arena *a, struct bpf_insn **out,
+                    size_t *n_out) {
     struct program p = { .arena = a };
     emit_prologue(&p);
     bool closed = false;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device rules: deny all, the config's in their order, then the defaults. For v1 they become lines of devices.deny and
-// devices.allow, for v2 a program (device_bpf.c).
+// Device rules: deny all, the config's in their order, then the defaults. For v1 they become lines of
+// devices.deny and devices.allow, for v2 a program (device_bpf.c).
 //
-// v1 is weaker than the config's language. The kernel keeps one default (allow or deny) and a list of exceptions to it; a rule
-// that goes against the default is added, one that goes with it takes off the exception of exactly the same device. So
-// "allow c 1:*, then deny c 1:3" cannot be said. We follow the kernel's state and refuse what it would not do.
-// See the kernel's admin-guide/cgroup-v1/devices.rst.
+// v1 is weaker than the config's language. The kernel keeps one default (allow or deny) and a list of
+// exceptions to it; a rule that goes against the default is added, one that goes with it takes off the
+// exception of exactly the same device. So "allow c 1:*, then deny c 1:3" cannot be said. We follow the
+// kernel's state and refuse what it would not do. See the kernel's admin-guide/cgroup-v1/devices.rst.
 #include "config.h"
 
 #include <inttypes.h>
@@ -21,14 +21,14 @@
 static const struct device_rule defaults[] = {
     { true, 'c', -1, -1, MKNOD, DEFAULT_ORIGIN },
     { true, 'b', -1, -1, MKNOD, DEFAULT_ORIGIN },
-    { true, 'c', 1, 3, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // null
-    { true, 'c', 1, 5, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // zero
-    { true, 'c', 1, 7, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // full
-    { true, 'c', 1, 8, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // random
-    { true, 'c', 1, 9, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // urandom
-    { true, 'c', 5, 0, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // tty
-    { true, 'c', 5, 1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // console
-    { true, 'c', 5, 2, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },   // ptmx
+    { true, 'c', 1, 3, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // null
+    { true, 'c', 1, 5, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // zero
+    { true, 'c', 1, 7, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // full
+    { true, 'c', 1, 8, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // random
+    { true, 'c', 1, 9, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // urandom
+    { true, 'c', 5, 0, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // tty
+    { true, 'c', 5, 1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // console
+    { true, 'c', 5, 2, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // ptmx
     { true, 'c', 136, -1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN }, // pts/*
 };
 #define N_DEFAULTS (sizeof(defaults) / sizeof(*defaults))
@@ -150,9 +150,9 @@ static void v1_write(struct translation *t, size_t dir, const struct device_rule
         translation_write(t, dir, r->origin, flags, file, "a");
         return;
     }
-    translation_write(t, dir, r->origin, flags, file, "%c %s:%s %s%s%s", r->type, number(t, r->major), number(t, r->minor),
-                      r->access & BPF_DEVCG_ACC_READ ? "r" : "", r->access & BPF_DEVCG_ACC_WRITE ? "w" : "",
-                      r->access & MKNOD ? "m" : "");
+    translation_write(t, dir, r->origin, flags, file, "%c %s:%s %s%s%s", r->type, number(t, r->major),
+                      number(t, r->minor), r->access & BPF_DEVCG_ACC_READ ? "r" : "",
+                      r->access & BPF_DEVCG_ACC_WRITE ? "w" : "", r->access & MKNOD ? "m" : "");
 }
 
 static int v1_rule(struct translation *t, size_t dir, struct v1_state *s, const struct device_rule *r) {
@@ -173,8 +173,8 @@ static int v1_rule(struct translation *t, size_t dir, struct v1_state *s, const 
             if (is_default)
                 continue;
             return error_set_at(t->err, "config.invalid", 0, r->origin,
-                                "cgroup v1 cannot %s a part of what an earlier device rule %s", r->allow ? "allow" : "deny",
-                                r->allow ? "denies" : "allows");
+                                "cgroup v1 cannot %s a part of what an earlier device rule %s",
+                                r->allow ? "allow" : "deny", r->allow ? "denies" : "allows");
         }
         v1_write(t, dir, &one);
     }
@@ -191,13 +191,14 @@ static int translate_v1(struct translation *t, size_t dir, const struct rules *r
 
 // ---------------------------------------------------------------- both
 
-// No hierarchy can take device rules. An error only where it could be otherwise: the config has rules, we have the power
-// to use devices, and there are cgroups.
+// No hierarchy can take device rules. An error only where it could be otherwise: the config has rules, we
+// have the power to use devices, and there are cgroups.
 static int no_devices(struct translation *t, bool asked) {
     if (!asked)
         return 0;
     if (t->host->layout == HOST_CGROUP_NONE || t->host->below_own) {
-        translation_warn(t, "the device rules of /linux/resources/devices are not applied: no devices cgroup here");
+        translation_warn(
+            t, "the device rules of /linux/resources/devices are not applied: no devices cgroup here");
         return 0;
     }
     return translation_need(t, "devices", "/linux/resources/devices") < 0 ? -1 : 0;

@@ -38,9 +38,11 @@ static int attach_failed(struct error *err, int errnum, const char *dir, pid_t p
     if (errnum == ENOSPC)
         error_hint(err, "the cpuset there has no CPUs or no memory nodes");
     else if (errnum == EBUSY)
-        error_hint(err, "its controllers are enabled for cgroups below it: cgroup v2 then takes processes only into those");
+        error_hint(err, "its controllers are enabled for cgroups below it: cgroup v2 then takes processes "
+                        "only into those");
     else if (errnum == EACCES || errnum == EPERM)
-        error_hint(err, "moving a process needs write access to cgroup.procs of the cgroup above both; try systemd-run --user "
+        error_hint(err, "moving a process needs write access to cgroup.procs of the cgroup above both; try "
+                        "systemd-run --user "
                         "--scope");
     else if (errnum == EOPNOTSUPP)
         error_hint(err, "the cgroup is threaded, or its parent is");
@@ -72,26 +74,29 @@ static bool concerns(const struct cgroup_sub *sub, const struct cgroup_place *pl
     return false;
 }
 
-static int check_subs(const struct cgroup_place *places, size_t n, const struct cgroup_sub *subs, size_t n_subs,
-                      struct error *err) {
+static int check_subs(const struct cgroup_place *places, size_t n, const struct cgroup_sub *subs,
+                      size_t n_subs, struct error *err) {
     for (size_t i = 0; i < n_subs; i++) {
         bool known = n == 0 && !subs[i].controllers;
         for (size_t k = 0; k < n; k++)
             known = known || concerns(&subs[i], &places[k]);
         if (!known)
-            return error_set(err, "config.invalid", 0, "--cgroup %s:%s: the container has no cgroup of that controller",
+            return error_set(err, "config.invalid", 0,
+                             "--cgroup %s:%s: the container has no cgroup of that controller",
                              subs[i].controllers ? subs[i].controllers : "", subs[i].path);
     }
     return 0;
 }
 
-// The directory of a place, or of the sub-cgroup that was asked for: never outside it, whatever the path says.
+// The directory of a place, or of the sub-cgroup that was asked for: never outside it, whatever the path
+// says.
 static int open_place(const struct cgroup_place *place, const struct cgroup_sub *sub, struct error *err) {
     cleanup_fd int top = open(place->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top < 0 && errno == ENOENT)
         return -2;
     if (top < 0)
-        return error_set(err, "cgroup.join-failed", errno, "cannot open the container's cgroup %s", place->dir);
+        return error_set(err, "cgroup.join-failed", errno, "cannot open the container's cgroup %s",
+                         place->dir);
     if (!sub)
         return fd_steal(&top);
     struct open_how how = {
@@ -103,8 +108,10 @@ static int open_place(const struct cgroup_place *place, const struct cgroup_sub 
     if (fd >= 0)
         return fd;
     if (errno == EXDEV || errno == ELOOP)
-        return error_set(err, "config.invalid", 0, "--cgroup %s leads out of the container's cgroup", sub->path);
-    return error_set(err, "cgroup.join-failed", errno, "--cgroup %s: cannot open it below %s", sub->path, place->dir);
+        return error_set(err, "config.invalid", 0, "--cgroup %s leads out of the container's cgroup",
+                         sub->path);
+    return error_set(err, "cgroup.join-failed", errno, "--cgroup %s: cannot open it below %s", sub->path,
+                     place->dir);
 }
 
 static const char *sub_dir(struct arena *a, const struct cgroup_place *place, const struct cgroup_sub *sub) {
@@ -138,8 +145,8 @@ static int join_add(const struct cgroup_place *place, const struct cgroup_sub *s
     return 0;
 }
 
-int cgroup_join_open(const struct cgroup_place *places, size_t n, const struct cgroup_sub *subs, size_t n_subs,
-                     struct arena *a, struct cgroup_join *out, struct error *err) {
+int cgroup_join_open(const struct cgroup_place *places, size_t n, const struct cgroup_sub *subs,
+                     size_t n_subs, struct arena *a, struct cgroup_join *out, struct error *err) {
     *out = (struct cgroup_join){
         .tasks = arena_calloc(a, n + 1, sizeof(int)),
         .dirs = arena_calloc(a, n + 1, sizeof(char *)),
@@ -160,8 +167,8 @@ int cgroup_join_open(const struct cgroup_place *places, size_t n, const struct c
     return 0;
 }
 
-// The part of `now` (a path as in /proc/PID/cgroup, relative to the mount's root) below the recorded directory, whose end is
-// the same path; NULL when it is not below.
+// The part of `now` (a path as in /proc/PID/cgroup, relative to the mount's root) below the recorded
+// directory, whose end is the same path; NULL when it is not below.
 static const char *below_place(const char *dir, const char *now) {
     for (const char *tail = strchr(dir + 1, '/'); tail; tail = strchr(tail + 1, '/')) {
         size_t n = strlen(tail);
@@ -182,17 +189,20 @@ int cgroup_join_of_process(const struct cgroup_place *places, size_t n, pid_t pi
     cleanup_fd int fd = open(proc, O_RDONLY | O_CLOEXEC);
     const char *text = fd < 0 ? NULL : fd_read_all(fd, a, 1 << 16, NULL);
     if (!v2 || !text)
-        return error_set(err, "cgroup.join-failed", v2 ? errno : EINVAL, "cannot read the cgroup of process %d", pid);
+        return error_set(err, "cgroup.join-failed", v2 ? errno : EINVAL,
+                         "cannot read the cgroup of process %d", pid);
     struct host_hierarchy *list;
     size_t n_list;
     host_parse_proc_cgroup(text, a, &list, &n_list);
     const char *rest = n_list && list[n_list - 1].v2 ? below_place(v2->dir, list[n_list - 1].own_path) : NULL;
     if (!rest)
-        return error_set(err, "cgroup.join-failed", EBUSY, "process %d is not below the container's cgroup %s", pid, v2->dir);
+        return error_set(err, "cgroup.join-failed", EBUSY,
+                         "process %d is not below the container's cgroup %s", pid, v2->dir);
     struct cgroup_sub sub = { .path = rest };
     int dir = open_place(v2, *rest ? &sub : NULL, err);
     if (dir < 0)
-        return dir == -2 ? error_set(err, "cgroup.join-failed", ENOENT, "the cgroup %s has gone", v2->dir) : -1;
+        return dir == -2 ? error_set(err, "cgroup.join-failed", ENOENT, "the cgroup %s has gone", v2->dir)
+                         : -1;
     fd_close(&join->v2);
     join->v2 = dir;
     join->v2_dir = sub_dir(a, v2, &sub);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing the limits of a plan into the cgroups that were made for it, and attaching the device program. What the kernel says
-// with a bare EBUSY or EINVAL is explained while the cause can still be read.
+// Writing the limits of a plan into the cgroups that were made for it, and attaching the device program. What
+// the kernel says with a bare EBUSY or EINVAL is explained while the cause can still be read.
 #include "config.h"
 
 #include <errno.h>
@@ -31,10 +31,11 @@ static void parent_value(char *buf, size_t size, const char *dir, const char *fi
 
 static bool explain_memory(struct error *err, const char *dir, const struct cgroup_write *w, int errnum) {
     char use[64];
-    bool v1_limit = str_eq(w->file, "memory.limit_in_bytes") || str_eq(w->file, "memory.memsw.limit_in_bytes");
+    bool v1_limit =
+        str_eq(w->file, "memory.limit_in_bytes") || str_eq(w->file, "memory.memsw.limit_in_bytes");
     if (errnum == EBUSY && v1_limit && tree_read(dir, "memory.usage_in_bytes", use, sizeof(use)) > 0) {
-        error_set_at(err, "cgroup.memory-in-use", errnum, w->origin, "memory limit %s is below the current use %s of %s",
-                     w->value, use, dir);
+        error_set_at(err, "cgroup.memory-in-use", errnum, w->origin,
+                     "memory limit %s is below the current use %s of %s", w->value, use, dir);
         return true;
     }
     if (errnum == EINVAL && v1_limit)
@@ -51,16 +52,20 @@ static void explain_cpuset(struct error *err, const char *dir, const struct cgro
 }
 
 static int write_failed(struct error *err, const char *dir, const struct cgroup_write *w, int errnum) {
-    error_set_at(err, "cgroup.write-failed", errnum, w->origin, "cannot write \"%s\" to %s/%s", w->value, dir, w->file);
+    error_set_at(err, "cgroup.write-failed", errnum, w->origin, "cannot write \"%s\" to %s/%s", w->value, dir,
+                 w->file);
     if (str_starts(w->file, "memory.") && explain_memory(err, dir, w, errnum))
         return -1;
     if (str_starts(w->file, "cpuset."))
         explain_cpuset(err, dir, w, errnum);
     else if (str_starts(w->file, "cpu.") && errnum == EINVAL)
-        error_hint(err, "out of the kernel's range (period 1000..1000000 us, quota at least 1000 us, burst at most the quota), "
+        error_hint(err, "out of the kernel's range (period 1000..1000000 us, quota at least 1000 us, burst "
+                        "at most the quota), "
                         "or more than the parent cgroup has");
     else if (str_starts(w->file, "devices.") && errnum == EPERM)
-        error_hint(err, "our own cgroup is not allowed that device, or we are not root in the initial user namespace");
+        error_hint(
+            err,
+            "our own cgroup is not allowed that device, or we are not root in the initial user namespace");
     else if (errnum == ENOENT)
         error_hint(err, "this kernel has no such limit");
     return -1;
@@ -132,19 +137,25 @@ static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr) {
     return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-static int program_failed(struct error *err, const struct cgroup_plan *plan, const char *what, const char *dir) {
+static int program_failed(struct error *err, const struct cgroup_plan *plan, const char *what,
+                          const char *dir) {
     int errnum = errno;
-    if (plan->device_lenient && (errnum == EPERM || errnum == EACCES || errnum == ENOSYS || errnum == EINVAL)) {
+    if (plan->device_lenient &&
+        (errnum == EPERM || errnum == EACCES || errnum == ENOSYS || errnum == EINVAL)) {
         log_debug("the device rules are not applied: cannot %s the cgroup BPF program of %s: %s", what, dir,
                   error_text(errnum));
         return 0;
     }
-    error_set_at(err, "cgroup.devices", errnum, "/linux/resources/devices", "cannot %s the device rules of %s as a cgroup BPF "
-                 "program", what, dir);
+    error_set_at(err, "cgroup.devices", errnum, "/linux/resources/devices",
+                 "cannot %s the device rules of %s as a cgroup BPF "
+                 "program",
+                 what, dir);
     if (errnum == EINVAL || errnum == ENOSYS)
         error_hint(err, "device rules on cgroup v2 need CONFIG_CGROUP_BPF (Linux 4.15, 5.2 recommended)");
     else if (errnum == EPERM)
-        error_hint(err, "loading it needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, in the initial user namespace");
+        error_hint(
+            err,
+            "loading it needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, in the initial user namespace");
     return -1;
 }
 
@@ -169,7 +180,8 @@ static int attach_device_program(const struct cgroup_plan *plan, const char *dir
     return sys_bpf(BPF_PROG_ATTACH, &attach) < 0 ? program_failed(err, plan, "attach", dir) : 0;
 }
 
-int cgroup_write_limits(const struct cgroup_plan *plan, const struct cgroup_live *live, bool late, struct error *err) {
+int cgroup_write_limits(const struct cgroup_plan *plan, const struct cgroup_live *live, bool late,
+                        struct error *err) {
     struct open_file file = { .fd = -1 };
     int rc = 0;
     for (size_t i = 0; i < plan->n_writes && rc == 0; i++) {

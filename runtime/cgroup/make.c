@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making a container's cgroups: directories, v2 controllers, v1 cpusets; and the way back. Directories of cgroupfs cannot be
-// symbolic links, and the path has no "..", so plain paths are safe here.
+// Making a container's cgroups: directories, v2 controllers, v1 cpusets; and the way back. Directories of
+// cgroupfs cannot be symbolic links, and the path has no "..", so plain paths are safe here.
 #include "config.h"
 
 #include <errno.h>
@@ -42,8 +42,8 @@ static unsigned components(const char *path) {
     return n;
 }
 
-// mkdir -p of the last `depth` components. *made: how many of the last ones were not there. Somebody may remove a parent (the
-// last container in it is being deleted) between two of our calls: then again.
+// mkdir -p of the last `depth` components. *made: how many of the last ones were not there. Somebody may
+// remove a parent (the last container in it is being deleted) between two of our calls: then again.
 static int make_path(char *dir, unsigned depth, unsigned *made) {
     for (int i = 0; i < MKDIR_TRIES; i++) {
         if (mkdir(dir, 0755) == 0) {
@@ -68,8 +68,8 @@ static int make_path(char *dir, unsigned depth, unsigned *made) {
 
 // ---------------------------------------------------------------- v1 cpuset
 
-// A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent, which somebody else may
-// have left empty too. The top has them all.
+// A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent, which
+// somebody else may have left empty too. The top has them all.
 static int inherit(char *dir, unsigned depth, const char *file, char value[CPUSET_MAX]) {
     if (tree_read(dir, file, value, CPUSET_MAX) < 0)
         return -1;
@@ -107,18 +107,24 @@ static int cannot_enable(struct maker *m, const char *parent, const char *words,
     char available[512] = "", procs[256] = "";
     tree_read(parent, "cgroup.controllers", available, sizeof(available));
     tree_read(parent, "cgroup.procs", procs, sizeof(procs));
-    error_set(m->err, "cgroup.controller-missing", errnum, "cannot enable %s in %s/cgroup.subtree_control", words, parent);
+    error_set(m->err, "cgroup.controller-missing", errnum, "cannot enable %s in %s/cgroup.subtree_control",
+              words, parent);
     if (errnum == ENOENT)
         error_hint(m->err, "%s/cgroup.controllers has %s; its own parent does not hand on more", parent,
                    *available ? available : "none");
     else if (errnum == EBUSY && *procs)
-        error_hint(m->err, "%s holds processes itself (%.*s, ...); cgroup v2 hands controllers on only when they have moved to a "
-                           "leaf",
+        error_hint(m->err,
+                   "%s holds processes itself (%.*s, ...); cgroup v2 hands controllers on only when they "
+                   "have moved to a "
+                   "leaf",
                    parent, (int)strcspn(procs, "\n"), procs);
     else if (errnum == EBUSY || errnum == EINVAL)
-        error_hint(m->err, "the controller may be in use by cgroup v1, or a real-time process in the cgroup forbids cpu");
+        error_hint(
+            m->err,
+            "the controller may be in use by cgroup v1, or a real-time process in the cgroup forbids cpu");
     else if (errnum == EACCES || errnum == EPERM)
-        error_hint(m->err, "the cgroup is not delegated to this user: see Delegate= in systemd.resource-control(5)");
+        error_hint(m->err,
+                   "the cgroup is not delegated to this user: see Delegate= in systemd.resource-control(5)");
     return -1;
 }
 
@@ -151,7 +157,8 @@ static int enable_controllers(struct maker *m, const struct cgroup_dir *dir) {
     return 0;
 }
 
-// ---------------------------------------------------------------- checks (config-linux.md: the cgroup must be fit)
+// ---------------------------------------------------------------- checks (config-linux.md: the cgroup must
+// be fit)
 
 static int check_unused(struct maker *m, const struct cgroup_dir *dir) {
     char pids[64] = "";
@@ -162,7 +169,8 @@ static int check_unused(struct maker *m, const struct cgroup_dir *dir) {
     error_set_at(m->err, "cgroup.in-use", 0, m->plan->from_config ? "/linux/cgroupsPath" : "",
                  "the cgroup %s already holds processes", dir->dir);
     if (*pids)
-        error_hint(m->err, "process %.*s is in it; a container needs a cgroup of its own", (int)strcspn(pids, "\n"), pids);
+        error_hint(m->err, "process %.*s is in it; a container needs a cgroup of its own",
+                   (int)strcspn(pids, "\n"), pids);
     return -1;
 }
 
@@ -171,7 +179,8 @@ static int check_thawed(struct maker *m, const struct cgroup_place *place) {
     if (!cgroup_is_frozen(place, 1))
         return 0;
     return error_set_at(m->err, "cgroup.frozen", 0, m->plan->from_config ? "/linux/cgroupsPath" : "",
-                        "the cgroup %s is frozen (itself or from above): no process could run in it", place->dir);
+                        "the cgroup %s is frozen (itself or from above): no process could run in it",
+                        place->dir);
 }
 
 static int check_fit(struct maker *m, const struct cgroup_dir *dir, const struct cgroup_place *place) {
@@ -209,11 +218,13 @@ static int leave_out_or_fail(struct maker *m, const struct cgroup_dir *dir, cons
     if (dir->required || !is_no_permission(errnum)) {
         fail(m, errnum, what, dir->dir);
         if (errnum == EROFS)
-            error_hint(m->err, "the cgroup file system is read-only; without limits and device rules, or with "
-                               "--cgroup-manager=disabled, the container could go on");
+            error_hint(m->err,
+                       "the cgroup file system is read-only; without limits and device rules, or with "
+                       "--cgroup-manager=disabled, the container could go on");
         else if (is_no_permission(errnum))
-            error_hint(m->err, "a limit is asked for, and this user may not make cgroups there; see Delegate= in "
-                               "systemd.resource-control(5)");
+            error_hint(m->err,
+                       "a limit is asked for, and this user may not make cgroups there; see Delegate= in "
+                       "systemd.resource-control(5)");
         return -1;
     }
     m->left_out = arena_printf(m->arena, "%s%s%s", m->left_out, *m->left_out ? ", " : "",
@@ -283,8 +294,8 @@ int cgroup_make(const struct cgroup_plan *plan, struct arena *a, struct cgroup_l
         }
     }
     if (*m.left_out)
-        *ARENA_PUSH(a, out->warnings, out->n_warnings) =
-            arena_printf(a, "the container gets no cgroup of its own in %s: %s", m.left_out, error_text(m.left_out_errno));
+        *ARENA_PUSH(a, out->warnings, out->n_warnings) = arena_printf(
+            a, "the container gets no cgroup of its own in %s: %s", m.left_out, error_text(m.left_out_errno));
     return 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// /linux/resources as file writes: memory, cpu, cpuset, pids, hugetlb. Units differ between the config (v1's own), v1 and
-// v2; the conversions are here. See the kernel's admin-guide/cgroup-v1/ and cgroup-v2.rst.
+// /linux/resources as file writes: memory, cpu, cpuset, pids, hugetlb. Units differ between the config (v1's
+// own), v1 and v2; the conversions are here. See the kernel's admin-guide/cgroup-v1/ and cgroup-v2.rst.
 #include "config.h"
 
 #include <inttypes.h>
@@ -26,11 +26,13 @@ static int check_swap(struct translation *t, const struct spec_memory *m) {
     if (m->swap < 0)
         return 0;
     if (!m->has_limit || m->limit <= 0)
-        return error_set_at(t->err, "config.invalid", 0, RESOURCES "/memory/swap",
-                            "memory.swap is memory and swap together, so it needs memory.limit (or -1 for no limit)");
+        return error_set_at(
+            t->err, "config.invalid", 0, RESOURCES "/memory/swap",
+            "memory.swap is memory and swap together, so it needs memory.limit (or -1 for no limit)");
     if (m->swap < m->limit)
         return error_set_at(t->err, "config.invalid", 0, RESOURCES "/memory/swap",
-                            "memory.swap (%" PRId64 ") is memory and swap together, so it cannot be less than "
+                            "memory.swap (%" PRId64
+                            ") is memory and swap together, so it cannot be less than "
                             "memory.limit (%" PRId64 ")",
                             m->swap, m->limit);
     return 0;
@@ -50,17 +52,18 @@ static int translate_memory(struct translation *t, const struct spec_memory *m) 
     bool v2 = is_v2(t, at);
     // The limit before swap: v1 refuses a memsw below the memory limit, and starts with none.
     if (limit)
-        translation_write(t, dir, RESOURCES "/memory/limit", 0, v2 ? "memory.max" : "memory.limit_in_bytes", "%s",
-                          amount(t, v2, m->limit));
+        translation_write(t, dir, RESOURCES "/memory/limit", 0, v2 ? "memory.max" : "memory.limit_in_bytes",
+                          "%s", amount(t, v2, m->limit));
     if (swap && v2)
         translation_write(t, dir, RESOURCES "/memory/swap", WRITE_OPTIONAL, "memory.swap.max", "%s",
                           amount(t, v2, m->swap < 0 ? -1 : m->swap - m->limit));
     else if (swap)
-        translation_write(t, dir, RESOURCES "/memory/swap", WRITE_OPTIONAL, "memory.memsw.limit_in_bytes", "%s",
-                          amount(t, v2, m->swap));
+        translation_write(t, dir, RESOURCES "/memory/swap", WRITE_OPTIONAL, "memory.memsw.limit_in_bytes",
+                          "%s", amount(t, v2, m->swap));
     if (reservation)
-        translation_write(t, dir, RESOURCES "/memory/reservation", 0, v2 ? "memory.low" : "memory.soft_limit_in_bytes",
-                          "%s", amount(t, v2, m->reservation));
+        translation_write(t, dir, RESOURCES "/memory/reservation", 0,
+                          v2 ? "memory.low" : "memory.soft_limit_in_bytes", "%s",
+                          amount(t, v2, m->reservation));
     return 0;
 }
 
@@ -86,8 +89,8 @@ static double ten_to(double x) {
     return sum;
 }
 
-// v1's shares (2..262144, normal 1024) to v2's weight (1..10000, normal 100): the curve through those three points that
-// systemd, Kubernetes, runc and crun agreed on.
+// v1's shares (2..262144, normal 1024) to v2's weight (1..10000, normal 100): the curve through those three
+// points that systemd, Kubernetes, runc and crun agreed on.
 static unsigned weight_of_shares(uint64_t shares) {
     if (shares <= 2)
         return 1;
@@ -103,22 +106,26 @@ static void translate_bandwidth(struct translation *t, size_t dir, const struct 
     if (t->plan->dirs[dir].v2) {
         const char *origin = quota ? RESOURCES "/cpu/quota" : RESOURCES "/cpu/period";
         if (quota || period)
-            translation_write(t, dir, origin, 0, "cpu.max", "%s %" PRIu64, amount(t, true, quota ? cpu->quota : -1),
-                              period ? cpu->period : 100000);
+            translation_write(t, dir, origin, 0, "cpu.max", "%s %" PRIu64,
+                              amount(t, true, quota ? cpu->quota : -1), period ? cpu->period : 100000);
     } else {
         if (period)
-            translation_write(t, dir, RESOURCES "/cpu/period", 0, "cpu.cfs_period_us", "%" PRIu64, cpu->period);
+            translation_write(t, dir, RESOURCES "/cpu/period", 0, "cpu.cfs_period_us", "%" PRIu64,
+                              cpu->period);
         if (quota)
-            translation_write(t, dir, RESOURCES "/cpu/quota", 0, "cpu.cfs_quota_us", "%s", amount(t, false, cpu->quota));
+            translation_write(t, dir, RESOURCES "/cpu/quota", 0, "cpu.cfs_quota_us", "%s",
+                              amount(t, false, cpu->quota));
     }
     if (cpu->has_burst) // after the quota, which it must not exceed
         translation_write(t, dir, RESOURCES "/cpu/burst", 0,
-                          t->plan->dirs[dir].v2 ? "cpu.max.burst" : "cpu.cfs_burst_us", "%" PRIu64, cpu->burst);
+                          t->plan->dirs[dir].v2 ? "cpu.max.burst" : "cpu.cfs_burst_us", "%" PRIu64,
+                          cpu->burst);
 }
 
 static int translate_cpu(struct translation *t, const struct spec_cpu *cpu) {
     bool shares = cpu->has_shares && cpu->shares != 0;
-    bool bandwidth = (cpu->has_quota && cpu->quota != 0) || (cpu->has_period && cpu->period != 0) || cpu->has_burst;
+    bool bandwidth =
+        (cpu->has_quota && cpu->quota != 0) || (cpu->has_period && cpu->period != 0) || cpu->has_burst;
     if (!shares && !bandwidth && !cpu->has_idle)
         return 0;
     ssize_t at = translation_need(t, "cpu", RESOURCES "/cpu");
@@ -127,7 +134,8 @@ static int translate_cpu(struct translation *t, const struct spec_cpu *cpu) {
     size_t dir = (size_t)at;
     // Shares before idle: a group that is idle takes no weight.
     if (shares && is_v2(t, at))
-        translation_write(t, dir, RESOURCES "/cpu/shares", 0, "cpu.weight", "%u", weight_of_shares(cpu->shares));
+        translation_write(t, dir, RESOURCES "/cpu/shares", 0, "cpu.weight", "%u",
+                          weight_of_shares(cpu->shares));
     else if (shares)
         translation_write(t, dir, RESOURCES "/cpu/shares", 0, "cpu.shares", "%" PRIu64, cpu->shares);
     translate_bandwidth(t, dir, cpu);
@@ -158,7 +166,8 @@ static int translate_pids(struct translation *t, int64_t limit) {
         return -1;
     // v1 lets a process in over the limit; v2's clone3 into the cgroup is a fork and would be refused.
     unsigned flags = limit == 0 && is_v2(t, at) ? WRITE_LATE : 0;
-    translation_write(t, (size_t)at, RESOURCES "/pids/limit", flags, "pids.max", "%s", amount(t, true, limit));
+    translation_write(t, (size_t)at, RESOURCES "/pids/limit", flags, "pids.max", "%s",
+                      amount(t, true, limit));
     return 0;
 }
 
@@ -173,8 +182,9 @@ static int unknown_page_size(struct translation *t, const char *size, const char
     const char *list = "";
     for (size_t i = 0; i < t->host->n_hugepage_sizes; i++)
         list = arena_printf(t->arena, "%s%s%s", list, i ? ", " : "", t->host->hugepage_sizes[i]);
-    return error_set_at(t->err, "config.invalid", 0, origin, "there are no huge pages of size \"%s\" here; there are: %s",
-                        size, *list ? list : "none");
+    return error_set_at(t->err, "config.invalid", 0, origin,
+                        "there are no huge pages of size \"%s\" here; there are: %s", size,
+                        *list ? list : "none");
 }
 
 static int translate_hugetlb(struct translation *t, const struct spec_hugepage_limit *limit, size_t index) {
@@ -190,8 +200,8 @@ static int translate_hugetlb(struct translation *t, const struct spec_hugepage_l
     // Both: the plain limit bites when a page is touched (SIGBUS), the reservation limit already in mmap.
     translation_write(t, (size_t)at, origin, WRITE_OPTIONAL,
                       arena_printf(t->arena, "hugetlb.%s.rsvd.%s", limit->page_size, unit), "%s", value);
-    translation_write(t, (size_t)at, origin, 0, arena_printf(t->arena, "hugetlb.%s.%s", limit->page_size, unit), "%s",
-                      value);
+    translation_write(t, (size_t)at, origin, 0,
+                      arena_printf(t->arena, "hugetlb.%s.%s", limit->page_size, unit), "%s", value);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a container's cgroups go, and which hierarchy has what a limit needs. Pure: everything is decided from the
-// config and the host's facts.
+// Where a container's cgroups go, and which hierarchy has what a limit needs. Pure: everything is decided
+// from the config and the host's facts.
 #include "config.h"
 
 #include "runtime/cgroup/translate.h"
@@ -13,9 +13,8 @@
 
 #include "lib/str.h"
 
-
-void translation_write(struct translation *t, size_t dir, const char *origin, unsigned flags, const char *file,
-                       const char *fmt, ...) {
+void translation_write(struct translation *t, size_t dir, const char *origin, unsigned flags,
+                       const char *file, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     *ARENA_PUSH(t->arena, t->plan->writes, t->plan->n_writes) = (struct cgroup_write){
@@ -74,16 +73,18 @@ static int controller_missing(struct translation *t, const char *controller, con
     if (*v1)
         where = arena_printf(t->arena, "v1 has %s", v1);
     if (v2)
-        where = arena_printf(t->arena, "%s%s%s/cgroup.controllers has %s", where, *where ? "; " : "", v2->mount_point,
-                             *v2->available ? v2->available : "none");
-    error_set_at(t->err, "cgroup.controller-missing", 0, origin, "the cgroup controller %s is not available: %s",
-                 controller, where);
+        where = arena_printf(t->arena, "%s%s%s/cgroup.controllers has %s", where, *where ? "; " : "",
+                             v2->mount_point, *v2->available ? v2->available : "none");
+    error_set_at(t->err, "cgroup.controller-missing", 0, origin,
+                 "the cgroup controller %s is not available: %s", controller, where);
     if (host_word_in(t->host->unmounted, ",", controller))
-        error_hint(t->err, "the kernel has it in a v1 hierarchy that is not mounted: "
-                           "mkdir /sys/fs/cgroup/%s && mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s",
+        error_hint(t->err,
+                   "the kernel has it in a v1 hierarchy that is not mounted: "
+                   "mkdir /sys/fs/cgroup/%s && mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s",
                    t->host->unmounted, controller, t->host->unmounted);
     else if (t->host->below_own && v2)
-        error_hint(t->err, "without root, limits need a delegated cgroup: Delegate=%s of the user@.service", controller);
+        error_hint(t->err, "without root, limits need a delegated cgroup: Delegate=%s of the user@.service",
+                   controller);
     return -1;
 }
 
@@ -108,8 +109,8 @@ ssize_t translation_need(struct translation *t, const char *controller, const ch
 static int check_component(struct translation *t, const char *name, size_t len) {
     const char *path = t->spec->linux_.cgroups_path;
     if (len == 2 && memcmp(name, "..", 2) == 0)
-        return error_set_at(t->err, "config.invalid", 0, "/linux/cgroupsPath", "cgroupsPath \"%s\" must not contain \"..\"",
-                            path);
+        return error_set_at(t->err, "config.invalid", 0, "/linux/cgroupsPath",
+                            "cgroupsPath \"%s\" must not contain \"..\"", path);
     if (len > NAME_MAX)
         return error_set_at(t->err, "config.invalid", 0, "/linux/cgroupsPath",
                             "cgroupsPath has a component of %zu bytes; the most is %d", len, NAME_MAX);
@@ -149,8 +150,8 @@ static const char *clean_path(struct translation *t, const char *path) {
     return out;
 }
 
-// The directory that relative paths start from, "" or "/a/b". With v2 a cgroup that holds processes (such as our own) cannot
-// hand controllers to children, so there the new cgroup goes beside ours.
+// The directory that relative paths start from, "" or "/a/b". With v2 a cgroup that holds processes (such as
+// our own) cannot hand controllers to children, so there the new cgroup goes beside ours.
 static const char *base_path(const struct translation *t, const struct host_hierarchy *h) {
     if (!t->host->below_own || str_eq(h->own_path, "/"))
         return "";
@@ -176,15 +177,18 @@ static int place_dirs(struct translation *t, const char *id) {
         dir->mount_point = h->mount_point;
         dir->v2 = h->v2;
         dir->path = absolute ? path : arena_printf(t->arena, "%s%s", base_path(t, h), path);
-        dir->dir = arena_printf(t->arena, "%s%s", str_eq(h->mount_point, "/") ? "" : h->mount_point, dir->path);
+        dir->dir =
+            arena_printf(t->arena, "%s%s", str_eq(h->mount_point, "/") ? "" : h->mount_point, dir->path);
     }
     return 0;
 }
 
-// On a v2 host every controller that there is goes to the container, for engines read its statistics; in a hybrid only what
-// a limit needs (translation_need adds that).
+// On a v2 host every controller that there is goes to the container, for engines read its statistics; in a
+// hybrid only what a limit needs (translation_need adds that).
 static void enable_wanted(struct translation *t) {
-    static const char *const wanted[] = { "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc" };
+    static const char *const wanted[] = {
+        "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"
+    };
     if (t->host->layout != HOST_CGROUP_V2)
         return;
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
@@ -192,7 +196,8 @@ static void enable_wanted(struct translation *t) {
             t->plan->dirs[0].enable = add_word(t->arena, t->plan->dirs[0].enable, " ", wanted[i]);
 }
 
-// ---------------------------------------------------------------- delegation (config-linux.md, "Cgroup ownership")
+// ---------------------------------------------------------------- delegation (config-linux.md, "Cgroup
+// ownership")
 
 static bool host_uid(const struct spec *spec, uint32_t uid, uid_t *out) {
     const struct spec_linux *l = &spec->linux_;
@@ -228,8 +233,8 @@ static void translate_delegation(struct translation *t) {
     t->plan->delegate = host_uid(t->spec, t->spec->process->user.uid, &t->plan->delegate_uid);
 }
 
-int cgroup_translate(const struct spec *spec, const char *id, const struct host_cgroups *host, struct arena *a,
-                     struct cgroup_plan *out, struct error *err) {
+int cgroup_translate(const struct spec *spec, const char *id, const struct host_cgroups *host,
+                     struct arena *a, struct cgroup_plan *out, struct error *err) {
     struct translation t = { .spec = spec, .host = host, .arena = a, .plan = out, .err = err };
     *out = (struct cgroup_plan){ 0 };
     if (place_dirs(&t, id) < 0)

@@ -20,11 +20,12 @@ enum write_flags {
 };
 
 // Appends a write to plan->dirs[dir].
-void translation_write(struct translation *t, size_t dir, const char *origin, unsigned flags, const char *file,
-                       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void translation_write(struct translation *t, size_t dir, const char *origin, unsigned flags,
+                       const char *file, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void translation_warn(struct translation *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// The index of the directory that has the controller, now marked as required; or -1 with "cgroup.controller-missing".
+// The index of the directory that has the controller, now marked as required; or -1 with
+// "cgroup.controller-missing".
 ssize_t translation_need(struct translation *t, const char *controller, const char *origin);
 
 // Each translates one part of /linux/resources, 0 or -1 with the error set.
@@ -41,8 +42,9 @@ struct device_rule {
 };
 #define DEVICE_ACCESS_ALL (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 
-// device_bpf.c: a program of type BPF_PROG_TYPE_CGROUP_DEVICE that gives, for each access asked, what the last rule that
-// speaks of it says; nobody speaks of it: denied. Pure.
-void device_program(const struct device_rule *rules, size_t n, struct arena *a, struct bpf_insn **out, size_t *n_out);
+// device_bpf.c: a program of type BPF_PROG_TYPE_CGROUP_DEVICE that gives, for each access asked, what the
+// last rule that speaks of it says; nobody speaks of it: denied. Pure.
+void device_program(const struct device_rule *rules, size_t n, struct arena *a, struct bpf_insn **out,
+                    size_t *n_out);
 
 #endif

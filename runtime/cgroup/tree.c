@@ -100,8 +100,8 @@ static int move_to(int *cur, const char *name) {
     return 0;
 }
 
-// Removes everything below the directory, with two descriptors however deep the payload dug. Goes down into what rmdir calls
-// busy; where nothing more can be removed, waits for processes to die.
+// Removes everything below the directory, with two descriptors however deep the payload dug. Goes down into
+// what rmdir calls busy; where nothing more can be removed, waits for processes to die.
 static int empty(const char *dir, unsigned *slept) {
     cleanup_fd int cur = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (cur < 0)

@@ -57,7 +57,8 @@ static bool any_word_in(const char *words, const char *list) {
 const struct host_hierarchy *host_cgroups_find(const struct host_cgroups *h, const char *controller) {
     for (size_t i = 0; i < h->n_hierarchies; i++) {
         const struct host_hierarchy *it = &h->hierarchies[i];
-        if (it->v2 ? host_word_in(it->available, " \n", controller) : host_word_in(it->controllers, ",", controller))
+        if (it->v2 ? host_word_in(it->available, " \n", controller)
+                   : host_word_in(it->controllers, ",", controller))
             return it;
     }
     return NULL;
@@ -114,7 +115,8 @@ struct mount_line {
     char *root, *mount_point, *type, *super_options;
 };
 
-// Splits a line of mountinfo in place: "36 35 98:0 ROOT MOUNT_POINT options optional... - TYPE source SUPER_OPTIONS".
+// Splits a line of mountinfo in place: "36 35 98:0 ROOT MOUNT_POINT options optional... - TYPE source
+// SUPER_OPTIONS".
 static bool split_mount_line(char *line, struct mount_line *out) {
     char *field[6], *save = NULL;
     for (size_t i = 0; i < 6; i++) {
@@ -138,7 +140,8 @@ static bool split_mount_line(char *line, struct mount_line *out) {
 static void unescape(char *s) {
     char *to = s;
     for (; *s; s++) {
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+            s[3] <= '7') {
             *to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
             s += 3;
         } else {
@@ -195,11 +198,12 @@ void host_parse_mountinfo(const char *text, struct arena *a, struct host_hierarc
 
 static bool is_cgroup_mount(const char *path, bool v2) {
     struct statfs fs;
-    return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == (v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+    return statfs(path, &fs) == 0 &&
+           (unsigned long)fs.f_type == (v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
-// Is it mounted where everybody mounts it, and does that mount show our own cgroup under the path that the kernel told?
-// It does when its root is the hierarchy's root, whose inode is 1.
+// Is it mounted where everybody mounts it, and does that mount show our own cgroup under the path that the
+// kernel told? It does when its root is the hierarchy's root, whose inode is 1.
 static void try_usual_place(struct host_hierarchy *h, bool v2_on_top, struct arena *a) {
     const char *place;
     if (h->v2)
@@ -207,7 +211,8 @@ static void try_usual_place(struct host_hierarchy *h, bool v2_on_top, struct are
     else if (v2_on_top)
         return;
     else
-        place = arena_printf(a, TOP "/%s", str_starts(h->controllers, "name=") ? h->controllers + 5 : h->controllers);
+        place = arena_printf(a, TOP "/%s",
+                             str_starts(h->controllers, "name=") ? h->controllers + 5 : h->controllers);
     struct stat st;
     if (!is_cgroup_mount(place, h->v2))
         return;

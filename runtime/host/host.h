@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host is like: read-only probes, made once per command, as cheap as they can be. Nothing here changes
-// anything; the planners decide from these facts alone, so that tests can feed them hosts that do not exist.
+// What this host is like: read-only probes, made once per command, as cheap as they can be. Nothing here
+// changes anything; the planners decide from these facts alone, so that tests can feed them hosts that do not
+// exist.
 #ifndef NOOK_RUNTIME_HOST_HOST_H
 #define NOOK_RUNTIME_HOST_HOST_H
 
@@ -21,7 +22,8 @@ enum host_cgroup_layout {
 
 struct host_hierarchy {
     const char *controllers; // as in /proc/self/cgroup: "memory", "cpu,cpuacct", "name=systemd"; "" for v2
-    const char *available;   // v2: its cgroup.controllers, separated by spaces; "" on v1 (or when it was not read)
+    const char
+        *available; // v2: its cgroup.controllers, separated by spaces; "" on v1 (or when it was not read)
     const char *mount_point; // "/sys/fs/cgroup/memory"
     const char *own_path;    // our own cgroup below the mount point: "/", "/user.slice/x"
     bool v2;
@@ -31,11 +33,12 @@ struct host_cgroups {
     enum host_cgroup_layout layout;
     struct host_hierarchy *hierarchies; // v1 in the order of /proc/self/cgroup, then v2
     size_t n_hierarchies;
-    bool below_own;              // the top of the tree is not ours (no root in the initial user namespace): new cgroups
-                                 // go below or beside our own one
-    const char **hugepage_sizes; // "2MB", "1GB": what hugetlb files are named after; filled when hugetlb is needed
+    bool below_own; // the top of the tree is not ours (no root in the initial user namespace): new cgroups
+                    // go below or beside our own one
+    const char *
+        *hugepage_sizes; // "2MB", "1GB": what hugetlb files are named after; filled when hugetlb is needed
     size_t n_hugepage_sizes;
-    const char *unmounted;       // controllers of v1 hierarchies that exist and are mounted nowhere, or ""
+    const char *unmounted; // controllers of v1 hierarchies that exist and are mounted nowhere, or ""
 };
 
 struct host {
@@ -46,10 +49,10 @@ struct host {
     struct host_cgroups cgroups;
 };
 
-// Fills *h. `controllers` names those that the config needs, separated by commas (cgroup_needed() gives it; "" for
-// none): only for them the dear places are searched (/proc/self/mountinfo when a hierarchy is not mounted where
-// everybody mounts it; cgroup.controllers of a hybrid's v2). Strings live in the arena. 0, or -1 with the error set
-// when /proc is unusable; a host without cgroups is no error.
+// Fills *h. `controllers` names those that the config needs, separated by commas (cgroup_needed() gives it;
+// "" for none): only for them the dear places are searched (/proc/self/mountinfo when a hierarchy is not
+// mounted where everybody mounts it; cgroup.controllers of a hybrid's v2). Strings live in the arena. 0, or
+// -1 with the error set when /proc is unusable; a host without cgroups is no error.
 int host_probe(struct host *h, const char *controllers, struct arena *a, struct error *err);
 
 // All but the cgroups, for who needs none (exec, state).
@@ -58,14 +61,16 @@ int host_probe_identity(struct host *h, struct error *err);
 // The cgroup part alone; h->below_own must be set before. 0, or -1 with the error set.
 int host_probe_cgroups(struct host_cgroups *h, const char *controllers, struct arena *a, struct error *err);
 
-// The hierarchy that has this controller ("memory"; "name=systemd"; v2's when it is in cgroup.controllers), or NULL.
+// The hierarchy that has this controller ("memory"; "name=systemd"; v2's when it is in cgroup.controllers),
+// or NULL.
 const struct host_hierarchy *host_cgroups_find(const struct host_cgroups *h, const char *controller);
 // The v2 hierarchy, or NULL.
 const struct host_hierarchy *host_cgroups_v2(const struct host_cgroups *h);
 // Is `word` one of the words of `list`, which are separated by any of `separators`?
 bool host_word_in(const char *list, const char *separators, const char *word);
 
-// Own capability bounding set (PR_CAPBSET_READ for each). Costs a system call per capability: ask when needed.
+// Own capability bounding set (PR_CAPBSET_READ for each). Costs a system call per capability: ask when
+// needed.
 uint64_t host_bounding_capabilities(void);
 
 // Can labels be applied here? Probed at each call: ask once.
@@ -78,9 +83,9 @@ bool host_has_selinux(void);
 // Paths that lead out of the cgroup namespace ("/../x") become "/".
 void host_parse_proc_cgroup(const char *text, struct arena *a, struct host_hierarchy **list, size_t *n);
 
-// Looks for the hierarchies that have no mount_point in the text of /proc/self/mountinfo (proc(5)) and fills mount_point
-// and own_path (the path of /proc/PID/cgroup minus the mount's root). A mount that shows our own cgroup is preferred to
-// one that does not, which gives "/"; else the first one counts.
+// Looks for the hierarchies that have no mount_point in the text of /proc/self/mountinfo (proc(5)) and fills
+// mount_point and own_path (the path of /proc/PID/cgroup minus the mount's root). A mount that shows our own
+// cgroup is preferred to one that does not, which gives "/"; else the first one counts.
 void host_parse_mountinfo(const char *text, struct arena *a, struct host_hierarchy *list, size_t n);
 
 #endif
