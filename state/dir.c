@@ -148,11 +148,11 @@ static int lock_entry(struct state_dir *dir) {
     return saved == EAGAIN || saved == EACCES ? 0 : -1;
 }
 
-// Is the directory that we have open and locked still the one at <root>/<id>?
-static bool still_there(const struct state_dir *dir) {
-    struct stat ours, now;
-    return fstat(dir->fd, &ours) == 0 && fstatat(dir->root_fd, dir->id, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-           ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
+// Is the lock that we hold on the file that others see? A lock file with a name is in a directory that is not
+// empty, and so has not been removed either.
+static bool lock_counts(const struct state_dir *dir) {
+    struct stat st;
+    return fstat(dir->lock_fd, &st) == 0 && st.st_nlink > 0;
 }
 
 // Takes what a dead creator left at <root>/<id> out of the way. 0, or -1 with *err when it is not dead.
@@ -172,7 +172,7 @@ static int reclaim_entry(struct arena *a, struct state_dir *dir, state_reclaim_f
     if (found == FOUND_FOREIGN)
         return already_exists(err);
     bool loaded = state_load(dir, a, &old, &load_err) == 0;
-    bool dead = state_is_dead(dir, &old, loaded) && lock_entry(dir) == 1 && still_there(dir);
+    bool dead = state_is_dead(dir, &old, loaded) && lock_entry(dir) == 1 && lock_counts(dir);
     if (dead) { // once more with the lock in hand, for now nobody else changes it
         loaded = state_load(dir, a, &old, &load_err) == 0;
         dead = looks_dead(dir, &old, loaded);
@@ -202,10 +202,12 @@ static enum claimed try_claim(struct arena *a, struct state_dir *dir, state_recl
         error_set(err, "state.claim", errno, "make the state directory of container %s", dir->id);
         return CLAIM_FAILED;
     }
-    // From here to the lock the directory is empty, and another creator of the same id may take it away.
+    // From here to the lock the directory is empty, and another creator of the same id may take it away and
+    // put its own in its place; that one may even have finished when we get the lock. Then there is a
+    // state.json.
     dir->fd = openat(dir->root_fd, dir->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     int locked = dir->fd < 0 ? -1 : lock_entry(dir);
-    if (locked == 1 && still_there(dir))
+    if (locked == 1 && lock_counts(dir) && faccessat(dir->fd, STATE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return CLAIMED;
     int saved = errno;
     fd_close(&dir->lock_fd);
@@ -266,16 +268,28 @@ static int remove_contents(int fd, const char *keep, int depth) {
     return rc;
 }
 
+// Does the name still lead to the directory that we have open? A new container may have got it.
+static bool still_there(const struct state_dir *dir) {
+    struct stat ours, now;
+    return fstat(dir->fd, &ours) == 0 && fstatat(dir->root_fd, dir->id, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ours.st_dev == now.st_dev && ours.st_ino == now.st_ino;
+}
+
 int state_remove(struct state_dir *dir, struct error *err) {
-    // The lock file goes last: it is what makes the directory ours until it is empty.
-    if (remove_contents(dir->fd, LOCK_FILE, 8) < 0 ||
-        (unlinkat(dir->fd, LOCK_FILE, 0) < 0 && errno != ENOENT))
-        return error_set(err, "state.remove", errno, "remove the state of container %s", dir->id);
-    // When another delete was quicker the name may belong to a new container, which is not empty.
-    if (still_there(dir) && unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR) < 0 && errno != ENOENT &&
-        still_there(dir))
-        return error_set(err, "state.remove", errno, "remove the state directory of container %s", dir->id);
-    return 0;
+    for (int i = 0; i < 4; i++) {
+        // The lock file goes last: it is what makes the directory ours until it is empty.
+        if (remove_contents(dir->fd, LOCK_FILE, 8) < 0 ||
+            (unlinkat(dir->fd, LOCK_FILE, 0) < 0 && errno != ENOENT))
+            return error_set(err, "state.remove", errno, "remove the state of container %s", dir->id);
+        if (!still_there(dir) || unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+            return 0;
+        // Not empty: either somebody was still writing there, or a new container has taken the place.
+        if (errno != ENOTEMPTY && errno != EEXIST)
+            break;
+        if (faccessat(dir->fd, LOCK_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return 0;
+    }
+    return error_set(err, "state.remove", errno, "remove the state directory of container %s", dir->id);
 }
 
 void state_remove_empty(const char *root, const char *id) {
