@@ -18,11 +18,11 @@ from look import SCALE, Proc, wait_until
 REPO = Path(__file__).resolve().parents[2]
 BUSYBOX = "/bin/busybox"
 PATH_ENV = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-APPLETS = """[ ash awk basename cat chgrp chmod chown chroot chrt cmp cp cut date dd df dirname dmesg echo egrep env expr
-false find fold free grep groups head hexdump hostname id ifconfig ionice ip ipcs kill link ln logname ls mkdir mkfifo
-mknod mktemp mount mountpoint mv nice nohup nproc nslookup od pidof ping printenv printf ps pwd readlink realpath
+APPLETS = """[ ash awk basename cat chgrp chmod chown chroot cmp cp cut date dd df dirname dmesg echo egrep env expr
+false find fold free grep groups head hexdump hostname id ifconfig ionice ip kill link ln logname ls mkdir mkfifo
+mknod mktemp mount mv nproc nslookup od pidof ping printf ps pwd readlink realpath
 renice rm rmdir route sed seq setsid sh sha256sum sleep sort stat stty sync sysctl tail taskset tee test time timeout
-touch tr true tty ulimit umount uname uniq unlink unshare usleep vi wc which whoami xargs yes""".split()
+touch tr true tty umount uname uniq unlink unshare usleep vi wc which whoami xargs yes""".split()
 CAPS = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
 
