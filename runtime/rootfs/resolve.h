@@ -30,8 +30,8 @@ int rootfs_resolve_parent(struct rootfs *r, const char *path, const char **name)
 // 0, or -1 with errno (EXDEV: not below the root).
 int rootfs_real_path(const struct rootfs *r, int fd, char *out, size_t size);
 
-// mkdir -p, for process.cwd and the like: missing directories are made with mode 0755 and given to uid:gid
-// when it was the last one that was made ((uid_t)-1: left as they are).
+// mkdir -p, for process.cwd and the like: missing directories are made, root's, mode 0755. What is there
+// already is left as it is; ENOTDIR when it is no directory.
 int rootfs_mkdir(struct rootfs *r, const char *path, struct error *err);
 
 // Makes a symlink with that text, and the directories above it. An existing link with the same text is fine;

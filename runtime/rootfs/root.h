@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The root itself: attached, entered, made read-only. Order: rootfs_source_open (parent), rootfs_begin,
-// rootfs_set_propagation, rootfs_attach_root, [mounts, devices, createContainer hooks], rootfs_pivot or
-// rootfs_no_pivot, [masks], rootfs_set_root_propagation, rootfs_readonly_root.
+// rootfs_set_propagation, rootfs_source_reopen for each source, rootfs_attach_root, [mounts, devices, links,
+// masks; createContainer hooks], rootfs_pivot or rootfs_no_pivot, rootfs_set_root_propagation,
+// rootfs_readonly_root. Everything that mounts comes before the pivot: some calls name their target
+// /proc/self/fd/N, and that must be the host's /proc.
 #ifndef NOOK_RUNTIME_ROOTFS_ROOT_H
 #define NOOK_RUNTIME_ROOTFS_ROOT_H
 
@@ -16,7 +18,9 @@ struct rootfs_source {
     bool recursive; // with the mounts below it
     mode_t mode;    // of the file, st_mode
     dev_t rdev;     // when it is a device
-    bool is_procfs; // the source lies on a procfs: such a bind may cover /proc
+    bool is_procfs; // it is the root of a procfs: such a bind may cover /proc
+    dev_t dev;      // what the parent saw at path: the child proves that it opens the same
+    ino_t ino;
 };
 
 #define ROOTFS_SOURCE_NONE \
@@ -32,15 +36,13 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
 int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error *err);
 void rootfs_source_close(struct rootfs_source *s);
 
-// The whole mount namespace: MS_SLAVE (what 0 means too), MS_PRIVATE, MS_SHARED, MS_UNBINDABLE: what the
-// container's mounts get from the host's and give back. With MS_SHARED the namespace is left as it was
-// copied, and what is mounted from the host stays a peer of the host's mount; but never the root's own mount
-// before rootfs_set_root_propagation.
+// The whole mount namespace is made MS_REC|MS_SLAVE (propagation 0, MS_SLAVE, MS_SHARED) or MS_REC|MS_PRIVATE
+// (MS_PRIVATE, MS_UNBINDABLE), so that nothing that is mounted here reaches the host. `propagation` is
+// linux.rootfsPropagation; with MS_SHARED the binds that the parent opened stay peers of the host's mounts.
 int rootfs_set_propagation(struct rootfs *r, unsigned long propagation, struct error *err);
 
-// Attaches the opened root (recursive source) at its own path, or over "/" where that cannot be reached
-// (EACCES in a user namespace), and makes it r->root_fd. `s` gives its descriptor away. With in_place (chroot
-// without a mount namespace) nothing is mounted: root_fd is the directory.
+// Attaches the opened root (a recursive source) at its own path, or over "/" where that cannot be reached
+// (EACCES in a user namespace), and makes it r->root_fd. `s` gives its descriptor away.
 int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
 
 // The root by descriptor alone, nothing is mounted. Parent or child.

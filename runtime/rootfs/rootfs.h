@@ -3,8 +3,9 @@
 // resolved once, inside the root, and from then on only the descriptor is used (design.md section 3, rule 1).
 //
 // Everything here runs in the child after clone3 unless its comment says "parent": no malloc, no stdio, one
-// thread. Functions return 0, or -1 with *err set (step and origin are left to the caller).
-// The other headers of the room: resolve.h, root.h, mount.h, device.h, mask.h.
+// thread; the current directory is moved about freely until rootfs_pivot sets it to "/". Functions return 0,
+// or -1 with *err set (step and origin are left to the caller). The other headers of the room: resolve.h,
+// root.h, mount.h, device.h, mask.h.
 #ifndef NOOK_RUNTIME_ROOTFS_ROOTFS_H
 #define NOOK_RUNTIME_ROOTFS_ROOTFS_H
 
