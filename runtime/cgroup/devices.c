@@ -19,17 +19,17 @@
 
 // Any node may be made (it is then of no use without a rule), and these may be used.
 static const struct device_rule defaults[] = {
-    { true, 'c', -1, -1, MKNOD, DEFAULT_ORIGIN },
-    { true, 'b', -1, -1, MKNOD, DEFAULT_ORIGIN },
-    { true, 'c', 1, 3, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // null
-    { true, 'c', 1, 5, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // zero
-    { true, 'c', 1, 7, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // full
-    { true, 'c', 1, 8, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // random
-    { true, 'c', 1, 9, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // urandom
-    { true, 'c', 5, 0, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // tty
-    { true, 'c', 5, 1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // console
-    { true, 'c', 5, 2, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN },    // ptmx
-    { true, 'c', 136, -1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN }, // pts/*
+    { DEFAULT_ORIGIN, -1, -1, MKNOD, 'c', true },
+    { DEFAULT_ORIGIN, -1, -1, MKNOD, 'b', true },
+    { DEFAULT_ORIGIN, 1, 3, DEVICE_ACCESS_ALL, 'c', true },    // null
+    { DEFAULT_ORIGIN, 1, 5, DEVICE_ACCESS_ALL, 'c', true },    // zero
+    { DEFAULT_ORIGIN, 1, 7, DEVICE_ACCESS_ALL, 'c', true },    // full
+    { DEFAULT_ORIGIN, 1, 8, DEVICE_ACCESS_ALL, 'c', true },    // random
+    { DEFAULT_ORIGIN, 1, 9, DEVICE_ACCESS_ALL, 'c', true },    // urandom
+    { DEFAULT_ORIGIN, 5, 0, DEVICE_ACCESS_ALL, 'c', true },    // tty
+    { DEFAULT_ORIGIN, 5, 1, DEVICE_ACCESS_ALL, 'c', true },    // console
+    { DEFAULT_ORIGIN, 5, 2, DEVICE_ACCESS_ALL, 'c', true },    // ptmx
+    { DEFAULT_ORIGIN, 136, -1, DEVICE_ACCESS_ALL, 'c', true }, // pts/*
 };
 #define N_DEFAULTS (sizeof(defaults) / sizeof(*defaults))
 
@@ -70,7 +70,7 @@ static struct rules collect(struct translation *t) {
             first = i;
     }
     if (n == 0 || !is_everything(&config[first]))
-        out.list[out.n++] = (struct device_rule){ false, 'a', -1, -1, DEVICE_ACCESS_ALL, DEFAULT_ORIGIN };
+        out.list[out.n++] = (struct device_rule){ DEFAULT_ORIGIN, -1, -1, DEVICE_ACCESS_ALL, 'a', false };
     for (size_t i = first; i < n; i++)
         out.list[out.n++] = config[i];
     out.n_config = out.n;

@@ -72,8 +72,10 @@ static int translate_memory(struct translation *t, const struct spec_memory *m) 
 // log2 and 10^x without libm, good to a few units in the last place for the arguments that occur here.
 static double log_2(double x) {
     int whole = 0;
-    for (; x >= 2; x /= 2)
+    while (x >= 2) {
+        x /= 2;
         whole++;
+    }
     double t = (x - 1) / (x + 1), power = t, sum = 0; // ln x = 2 atanh((x - 1) / (x + 1))
     for (int i = 1; i < 40; i += 2, power *= t * t)
         sum += power / i;

@@ -34,11 +34,11 @@ int translate_devices(struct translation *t);   // devices.c: the v1 list or the
 
 // One device rule. access is a set of the bits of bpf_cgroup_dev_ctx.
 struct device_rule {
-    bool allow;
-    char type;            // 'a', 'b', 'c'
+    const char *origin;
     int64_t major, minor; // -1 = any
     unsigned access;      // BPF_DEVCG_ACC_*
-    const char *origin;
+    char type;            // 'a', 'b', 'c'
+    bool allow;
 };
 #define DEVICE_ACCESS_ALL (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 

@@ -3,11 +3,12 @@
 #ifndef NOOK_TESTS_UNIT_CGROUP_FIXTURE_H
 #define NOOK_TESTS_UNIT_CGROUP_FIXTURE_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "lib/str.h"
 #include "runtime/cgroup/cgroup.h"

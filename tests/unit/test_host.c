@@ -2,12 +2,13 @@
 // The host's facts from texts of /proc, and the probe of this machine.
 #include "config.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "lib/str.h"
 #include "runtime/host/host.h"
