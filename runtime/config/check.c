@@ -12,9 +12,8 @@
 #include "runtime/config/parse.h"
 
 enum {
-    MAX_UTS_NAME = 64,         // __NEW_UTS_LEN of linux/utsname.h
-    MAX_ARG_SIZE = 128 * 1024, // MAX_ARG_STRLEN of linux/binfmts.h, with the final NUL
-    SPEC_MINOR = 3,            // the newest 1.x this version of nook knows
+    MAX_UTS_NAME = 64, // __NEW_UTS_LEN of linux/utsname.h
+    SPEC_MINOR = 3,    // the newest 1.x this version of nook knows
 };
 
 const char *check_quote(struct check *c, const char *s) {

@@ -10,6 +10,9 @@
 #include "runtime/config/shapes.h"
 #include "runtime/config/spec.h"
 
+// MAX_ARG_STRLEN of linux/binfmts.h: an argument or environment entry with its NUL.
+enum { MAX_ARG_SIZE = 128 * 1024 };
+
 struct check {
     struct arena *arena;
     struct error *err;

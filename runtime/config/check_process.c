@@ -10,9 +10,8 @@
 #include "runtime/config/words.h"
 
 enum {
-    MAX_ARG_SIZE = 128 * 1024, // MAX_ARG_STRLEN of linux/binfmts.h, with the final NUL
-    MAX_GROUPS = 65536,        // NGROUPS_MAX of linux/limits.h
-    MAX_TTY_SIZE = 65535,      // unsigned short in struct winsize
+    MAX_GROUPS = 65536,   // NGROUPS_MAX of linux/limits.h
+    MAX_TTY_SIZE = 65535, // unsigned short in struct winsize
 };
 
 static int check_args(struct check *c, const struct spec_process *p) {

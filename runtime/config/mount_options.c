@@ -232,10 +232,8 @@ int config_mount_options(struct check *c, const char *origin, struct spec_mount 
         }
     }
     // The type of a bind mount is a dummy; engines also send it without the option.
-    if (m->kind == MOUNT_NEW && m->type && str_eq(m->type, "bind")) {
+    if (m->kind == MOUNT_NEW && m->type && str_eq(m->type, "bind"))
         m->kind = MOUNT_BIND;
-        m->recursive = true;
-    }
     if (m->data && (m->kind == MOUNT_BIND || m->remount_bind)) {
         // On a bind mount the kernel would ignore it, or change the superblock that the host uses too.
         log_warning("%s/options: %s means nothing to a bind mount and is left out", origin,

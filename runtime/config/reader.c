@@ -150,10 +150,9 @@ static int wrong(struct reader *r, const struct place *p, const char *found) {
 }
 
 static int wrong_string(struct reader *r, const struct place *p, const char *s, size_t n) {
-    return fail(
-        r, "%s must be %s, but is %s%s", subject(r), allowed(r, p),
-        p->field && (p->field->kind == FIELD_STRING || p->field->kind == FIELD_STRINGS) ? "" : "the string ",
-        config_quote(r->arena, s, n));
+    bool string = p->field && p->field->kind == (p->element ? FIELD_STRINGS : FIELD_STRING);
+    return fail(r, "%s must be %s, but is %s%s", subject(r), allowed(r, p), string ? "" : "the string ",
+                config_quote(r->arena, s, n));
 }
 
 // ---------------------------------------------------------------- frames
@@ -474,25 +473,6 @@ static int null_value(void *ctx) {
 
 // ---------------------------------------------------------------- the whole
 
-// yajl's words for what is wrong, where ours are plainer.
-static const struct {
-    const char *yajl, *plain;
-} syntax_words[] = {
-    { "premature EOF", "the text ends too early" },
-    { "trailing garbage", "there is more text after the end of the object" },
-    { "after key and value, inside map, I expect ',' or '}'", "expected ',' or '}' after a member" },
-    { "after array element, I expect ',' or ']'", "expected ',' or ']' after an element" },
-    { "object key and value must be separated by a colon (':')",
-      "expected ':' between a member's name and its value" },
-    { "invalid object key (must be a string)", "expected a member's name in double quotes" },
-    { "invalid char in json text.", "unexpected character" },
-    { "invalid string in json text.", "unexpected word; only true, false and null are known" },
-    { "invalid character inside string.",
-      "control character inside a string; write it as \\n, \\t or \\u00XX" },
-    { "probable comment found in input text, comments are not enabled.", "JSON has no comments" },
-    { "unallowed token at this point in JSON text", "expected a value" },
-};
-
 static int syntax_error(struct reader *r, yajl_handle yajl, const char *text, size_t size, bool at_end) {
     size_t line, column;
     unsigned char *words = yajl_get_error(yajl, 0, (const unsigned char *)text, size);
@@ -503,9 +483,7 @@ static int syntax_error(struct reader *r, yajl_handle yajl, const char *text, si
     what = arena_strndup(r->arena, what, strcspn(what, "\n"));
     if (words)
         yajl_free_error(yajl, words);
-    for (size_t i = 0; i < sizeof(syntax_words) / sizeof(syntax_words[0]); i++)
-        if (str_eq(syntax_words[i].yajl, what))
-            what = syntax_words[i].plain;
+    what = config_syntax_words(what);
     config_position(text, size, at_end ? size : yajl_get_bytes_consumed(yajl), &line, &column);
     return error_set_at(r->err, "config.invalid", 0, pointer(r), "not valid JSON: line %zu, column %zu: %s",
                         line, column, what);

@@ -10,6 +10,7 @@
 // Ids end below 2^32-1, which means "leave as it is" to setresuid(2) and its kin.
 #define ID_MAX (UINT32_MAX - 1)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the arguments are member names and initializers.
 #define FIELD(json, kind_, st, member, ...)                                                         \
     {                                                                                               \
         .name = json, .name_size = sizeof(json) - 1, .kind = kind_, .offset = offsetof(st, member), \
@@ -23,6 +24,7 @@
 #define HAS(st, member) .has = 1 + offsetof(st, member)
 #define SHAPE(text, st, table) \
     { .what = text, .size = sizeof(st), .fields = table, .n_fields = sizeof(table) / sizeof(table[0]) }
+// NOLINTEND(bugprone-macro-parentheses)
 
 // ---------------------------------------------------------------- shared
 

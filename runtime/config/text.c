@@ -136,3 +136,29 @@ int config_check_text(const char *text, size_t size, struct error *err) {
         return bad_text(text, size, at, err, "this \\u escape is half of a surrogate pair");
     return 0;
 }
+
+// yajl's words for what is wrong, where ours are plainer.
+static const struct {
+    const char *yajl, *plain;
+} syntax_words[] = {
+    { "premature EOF", "the text ends too early" },
+    { "trailing garbage", "there is more text after the end of the object" },
+    { "after key and value, inside map, I expect ',' or '}'", "expected ',' or '}' after a member" },
+    { "after array element, I expect ',' or ']'", "expected ',' or ']' after an element" },
+    { "object key and value must be separated by a colon (':')",
+      "expected ':' between a member's name and its value" },
+    { "invalid object key (must be a string)", "expected a member's name in double quotes" },
+    { "invalid char in json text.", "unexpected character" },
+    { "invalid string in json text.", "unexpected word; only true, false and null are known" },
+    { "invalid character inside string.",
+      "control character inside a string; write it as \\n, \\t or \\u00XX" },
+    { "probable comment found in input text, comments are not enabled.", "JSON has no comments" },
+    { "unallowed token at this point in JSON text", "expected a value" },
+};
+
+const char *config_syntax_words(const char *yajl) {
+    for (size_t i = 0; i < sizeof(syntax_words) / sizeof(syntax_words[0]); i++)
+        if (strcmp(syntax_words[i].yajl, yajl) == 0)
+            return syntax_words[i].plain;
+    return yajl;
+}

@@ -16,4 +16,7 @@ int config_check_text(const char *text, size_t size, struct error *err);
 // Line and column (both from 1, columns in bytes) of the byte at `offset`.
 void config_position(const char *text, size_t size, size_t offset, size_t *line, size_t *column);
 
+// yajl's description of a syntax error in plain words; itself when there are none.
+const char *config_syntax_words(const char *yajl);
+
 #endif
