@@ -17,6 +17,7 @@ enum command_cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_SYSTEMD, C
 struct command {
     struct arena *arena;
     const struct verb *verb;
+    char **argv; // of main: a verb that makes a process executes itself anew with it
 
     // Global options as they were given (NULL, false: not given).
     struct {

@@ -6,6 +6,7 @@ libnook_a_SOURCES += \
 
 nook_SOURCES += \
 	cmd/command.c cmd/command.h \
+	cmd/container.c cmd/container.h \
 	cmd/create.c \
 	cmd/delete.c \
 	cmd/exec.c \

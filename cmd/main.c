@@ -215,7 +215,7 @@ static int run_command(struct command *c, const char *const *args, size_t n, str
 
 int main(int argc, char **argv) {
     struct arena arena = { 0 };
-    struct command c = { .arena = &arena };
+    struct command c = { .arena = &arena, .argv = argv };
     struct error err = { 0 };
 
     if (open_standard_streams() < 0)

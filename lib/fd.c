@@ -131,6 +131,32 @@ int fd_close_from(int first, bool cloexec, int proc_fd) {
     return walk_from(first, cloexec, proc_fd);
 }
 
+int fd_close_other(int first, const int *keep, size_t n, int proc_fd) {
+    int sorted[8];
+    size_t k = 0;
+    for (size_t i = 0; i < n && k < 8; i++) {
+        if (keep[i] < first)
+            continue;
+        size_t at = k++;
+        for (; at > 0 && sorted[at - 1] > keep[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = keep[i];
+    }
+    // From the top down, so that the fallback's walk needs proc_fd no more when it is its turn.
+    int end = -1;
+    for (size_t i = k + 1; i > 0; i--) {
+        int from = i > 1 ? sorted[i - 2] + 1 : first;
+        unsigned last = end < 0 ? ~0U : (unsigned)end - 1;
+        if ((end < 0 || from < end) && sys_close_range((unsigned)from, last, 0) < 0) {
+            if (errno != ENOSYS && errno != EPERM)
+                return -1;
+            return fd_close_from(first, true, proc_fd);
+        }
+        end = i > 1 ? sorted[i - 2] : end;
+    }
+    return 0;
+}
+
 int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fds) {
     struct iovec iov = {.iov_base = (void *)data, .iov_len = size};
     union {

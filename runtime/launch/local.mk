@@ -1,2 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sources of runtime/launch/.
+libnook_a_SOURCES += \
+	runtime/launch/clone.c \
+	runtime/launch/clone.h \
+	runtime/launch/container.c \
+	runtime/launch/delete.c \
+	runtime/launch/exec.c \
+	runtime/launch/hooks.c \
+	runtime/launch/hooks.h \
+	runtime/launch/launch.h \
+	runtime/launch/monitor.c \
+	runtime/launch/monitor.h \
+	runtime/launch/pidfile.c \
+	runtime/launch/pidfile.h \
+	runtime/launch/process.c \
+	runtime/launch/process.h \
+	runtime/launch/selfexe.c \
+	runtime/launch/selfexe.h \
+	runtime/launch/start.c

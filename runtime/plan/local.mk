@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sources of runtime/plan/.
+libnook_a_SOURCES += \
+	runtime/plan/common.c \
+	runtime/plan/exec.c \
+	runtime/plan/explain.c \
+	runtime/plan/oci.c \
+	runtime/plan/plan.h

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a bundle on disk to a plan.
+#include "config.h"
+
+#include "cmd/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "runtime/config/parse.h"
+
+enum { MAX_CONFIG = 64 << 20 };
+
+static int read_config(const char *path, struct launch_request *r, struct arena *a, struct error *err) {
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT) {
+        error_set(err, "config.missing", 0, "JSON specification file config.json not found");
+        return error_hint(err, "looked for %s", path);
+    }
+    r->config_text = fd < 0 ? NULL : fd_read_all(fd, a, MAX_CONFIG, &r->config_size);
+    return r->config_text ? 0 : error_set(err, "config.missing", errno, "read %s", path);
+}
+
+// sd_listen_fds(3): the descriptors are for us when LISTEN_PID says so. podman gives their number as --preserve-fds, too:
+// then they are meant once, else both kinds are there, one after the other.
+static void settle_descriptors(const struct container_options *o, struct plan_request *plan) {
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    uint64_t n = 0, target = 0;
+    plan->preserve_fds = (unsigned)o->preserve_fds;
+    if (!pid || !fds || !str_to_u64(pid, INT_MAX, &target) || (pid_t)target != getpid() || !str_to_u64(fds, 65536, &n))
+        return;
+    plan->listen_fds = (unsigned)n;
+    if (n != o->preserve_fds)
+        plan->preserve_fds += (unsigned)n;
+}
+
+struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
+    const struct container_options *o = c->options;
+    struct arena *a = c->arena;
+    if (command_check_supported(c, err) < 0 || config_check_id(c->args[0], err) < 0)
+        return NULL;
+    if (o->pidfd_socket) {
+        error_set(err, "unsupported", 0, "--pidfd-socket is not supported by this version");
+        return NULL;
+    }
+    const char *given = o->bundle && *o->bundle ? o->bundle : ".";
+    char bundle[PATH_MAX];
+    if (!realpath(given, bundle)) {
+        error_set(err, "bundle.missing", errno, "bundle %s", given);
+        return NULL;
+    }
+    *r = (struct launch_request){
+        .plan = {.id = c->args[0],
+                 .bundle = arena_strdup(a, bundle),
+                 .console_socket = o->console_socket,
+                 .pid_file = o->pid_file,
+                 .no_pivot = o->no_pivot,
+                 .no_new_keyring = o->no_new_keyring,
+                 .wait_start = wait_start,
+                 .no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED,
+                 .detach = wait_start || o->detach},
+        .root = c->root,
+        .cgroup_manager = c->cgroup_manager == CGROUP_MANAGER_DISABLED ? "disabled" : "cgroupfs",
+        .foreground = !wait_start && !o->detach,
+        .keep = o->keep,
+        .trace = c->trace,
+    };
+    settle_descriptors(o, &r->plan);
+    const char *path = o->config && *o->config ? o->config : arena_printf(a, "%s/config.json", bundle);
+    if (read_config(path, r, a, err) < 0)
+        return NULL;
+    struct spec *spec = config_parse(r->config_text, r->config_size, a, err);
+    if (!spec)
+        return NULL;
+    struct host host = {0};
+    if (host_probe(&host, cgroup_needed(spec, a), a, err) < 0)
+        return NULL;
+    return plan_oci(spec, &r->plan, &host, a, err);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// nook kill: sends a signal to init, or to every process of the container.
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "cmd/command.h"
+#include "lib/fd.h"
+#include "lib/proc.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "runtime/launch/launch.h"
+
+struct kill_options {
+    bool all;
+};
+
+static int not_running(struct error *err) {
+    return error_set(err, "kill.not-running", 0, "container not running");
+}
+
+static int kill_init(const struct state *s, int sig, struct error *err) {
+    cleanup_fd int init = s->init.pid > 0 ? proc_open(&s->init) : -1;
+    if (init < 0)
+        return not_running(err);
+    if (sys_pidfd_send_signal(init, sig) == 0)
+        return 0;
+    return errno == ESRCH ? not_running(err)
+                          : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);
+}
+
+// A frozen container cannot die: SIGKILL thaws it.
+static int thaw(const struct cgroup_place *places, size_t n, struct error *err) {
+    if (n == 0 || !cgroup_is_frozen(places, n))
+        return 0;
+    return cgroup_set_frozen(places, n, false, err);
+}
+
+static int kill_all(const struct cgroup_place *places, size_t n, const struct state *s, int sig, struct error *err) {
+    if (n == 0)
+        return s->shared_pid_namespace
+                   ? error_set(err, "kill.no-cgroup", 0,
+                               "container %s has neither a cgroup nor a PID namespace: its processes cannot be found", s->id)
+                   : kill_init(s, sig, err);
+    return sig == SIGKILL ? cgroup_kill(places, n, err) : cgroup_signal(places, n, sig, NULL, err);
+}
+
+static int cmd_kill(struct command *c, struct error *err) {
+    const struct kill_options *o = c->options;
+    int sig = signal_parse(c->n_args > 1 ? c->args[1] : "TERM", err);
+    if (sig < 0)
+        return -1;
+    struct state_dir dir = STATE_DIR_NONE;
+    struct state s;
+    if (command_open_container(c, &dir, &s, err) < 0)
+        return -1;
+    enum state_status status = state_status(&dir, &s);
+    state_close(&dir);
+    size_t n;
+    struct cgroup_place *places = launch_cgroup_places(&s, c->arena, &n);
+    if (status == STATE_STOPPED && !o->all)
+        return not_running(err);
+    // Without a PID namespace of its own the death of init ends nobody else.
+    bool whole = o->all || (sig == SIGKILL && s.shared_pid_namespace && n > 0);
+    if (whole)
+        return status == STATE_STOPPED && n == 0 ? 0 : kill_all(places, n, &s, sig, err);
+    if (kill_init(&s, sig, err) < 0)
+        return -1;
+    return sig == SIGKILL ? thaw(places, n, err) : 0;
+}
+
+static const struct option kill_option_table[] = {
+    {.name = "all",
+     .short_name = 'a',
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct kill_options, all),
+     .help = "every process of the container, not init alone"},
+    {.name = NULL},
+};
+
+const struct verb verb_kill = {
+    .name = "kill",
+    .args = "CONTAINER [SIGNAL]",
+    .summary = "Send a signal (default TERM) to a container",
+    .options = kill_option_table,
+    .values_size = sizeof(struct kill_options),
+    .min_args = 1,
+    .max_args = 2,
+    .run = cmd_kill,
+};

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// init's steps that concern namespaces and cgroups: entering, leaving, naming them.
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "runtime/init/steps.h"
+#include "runtime/process/keyring.h"
+#include "runtime/process/labels.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static int step_cgroup_attach(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    const char *failed = "";
+    if (!in->cgroup || cgroup_attach_self(in->cgroup, !*in->in_cgroup, &failed) == 0)
+        return 0;
+    return error_set(err, "cgroup.join-failed", errno, "enter the cgroup %s", failed);
+}
+
+static int step_join_mount_namespace(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (setns(in->join_mount, CLONE_NEWNS) == 0)
+        return 0;
+    return error_set(err, "namespace.join-failed", errno, "join the mount namespace");
+}
+
+// Root in the new user namespace, or whom its map gives instead.
+static int step_wait_maps(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (in->plan->uid_map && init_ask(in, MESSAGE_MAPS, err) < 0)
+        return -1;
+    // Where setgroups is denied the groups of the caller stay: there is no other way.
+    if (setgroups(0, NULL) < 0 && errno != EPERM)
+        return error_set(err, "user.failed", errno, "clear the groups");
+    gid_t gid = in->plan->setup_gid;
+    uid_t uid = in->plan->setup_uid;
+    if (setresgid(gid, gid, gid) < 0 || prctl(PR_SET_KEEPCAPS, 1) < 0 || setresuid(uid, uid, uid) < 0 ||
+        prctl(PR_SET_KEEPCAPS, 0) < 0)
+        return error_set(err, "user.failed", errno, "become uid %u, gid %u in the user namespace", uid, gid);
+    // Changing ids makes a process dumpable or not by fs.suid_dumpable: ours never is.
+    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+        return error_set(err, "user.failed", errno, "stay non-dumpable");
+    return 0;
+}
+
+static int step_unshare(struct init *in, const struct step *s, struct error *err) {
+    (void)in;
+    if (unshare((int)s->flags) == 0)
+        return 0;
+    return error_set(err, "namespace.failed", errno, "make a new %s namespace",
+                     s->flags == CLONE_NEWCGROUP ? "cgroup" : "");
+}
+
+// time_namespaces(7): offsets can be set until the first process enters; unshare only prepares the namespace.
+static int step_time_offsets(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    const struct spec_linux *l = &in->plan->spec->linux_;
+    if (unshare(CLONE_NEWTIME) < 0)
+        return error_set(err, "namespace.failed", errno, "make a new time namespace");
+    const struct spec_time_offset *offsets[] = {&l->monotonic, &l->boottime};
+    static const char *const clocks[] = {"monotonic", "boottime"};
+    for (int i = 0; i < 2; i++) {
+        if (!offsets[i]->present)
+            continue;
+        char line[80];
+        snprintf(line, sizeof(line), "%s %lld %u\n", clocks[i], (long long)offsets[i]->secs, offsets[i]->nanosecs);
+        if (fd_write_file(in->rootfs.proc_fd, "self/timens_offsets", line, strlen(line)) < 0)
+            return error_set(err, "namespace.failed", errno, "set the offset of the %s clock", clocks[i]);
+    }
+    cleanup_fd int fd = openat(in->rootfs.proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
+        return error_set(err, "namespace.failed", errno, "enter the new time namespace");
+    return 0;
+}
+
+static int step_loopback(struct init *in, const struct step *s, struct error *err) {
+    (void)in, (void)s;
+    cleanup_fd int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
+        return error_set(err, "network.failed", errno, "bring the loopback interface up");
+    return 0;
+}
+
+static int step_join_namespaces(struct init *in, const struct step *s, struct error *err) {
+    int flags = (int)s->flags;
+    if (flags && setns(in->container_pidfd, flags) < 0) {
+        error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
+        return errno == ESRCH ? error_hint(err, "the container has just ended") : -1;
+    }
+    if (in->container_root >= 0 && (fchdir(in->container_root) < 0 || chroot(".") < 0))
+        return error_set(err, "namespace.join-failed", errno, "enter the container's root");
+    if (!(flags & CLONE_NEWUSER))
+        return 0;
+    if ((setgroups(0, NULL) < 0 && errno != EPERM) || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) {
+        if (errno != EINVAL)
+            return error_set(err, "user.failed", errno, "become root in the container's user namespace");
+    }
+    return prctl(PR_SET_DUMPABLE, 0) < 0 ? error_set(err, "user.failed", errno, "stay non-dumpable") : 0;
+}
+
+static int step_new_session(struct init *in, const struct step *s, struct error *err) {
+    (void)in, (void)s;
+    // A group leader already is one when nook itself was started so; a fresh clone never is.
+    if (setsid() < 0)
+        return error_set(err, "session.failed", errno, "become a session leader");
+    return 0;
+}
+
+static int step_keyring(struct init *in, const struct step *s, struct error *err) {
+    char warning[256];
+    const struct spec_process *process = in->plan->process;
+    if (process && process->selinux_label &&
+        labels_set_keyring(in->rootfs.proc_fd, process->selinux_label, err) < 0)
+        return -1;
+    int rc = keyring_join(s->text, warning, sizeof(warning), err);
+    if (rc == 1)
+        init_warn(in, warning);
+    return rc < 0 ? -1 : 0;
+}
+
+static int step_hostname(struct init *in, const struct step *s, struct error *err) {
+    (void)in;
+    if (sethostname(s->text, strlen(s->text)) == 0)
+        return 0;
+    return error_set(err, "hostname.failed", errno, "set the host name \"%s\"", s->text);
+}
+
+static int step_domainname(struct init *in, const struct step *s, struct error *err) {
+    (void)in;
+    if (setdomainname(s->text, strlen(s->text)) == 0)
+        return 0;
+    return error_set(err, "hostname.failed", errno, "set the domain name \"%s\"", s->text);
+}
+
+const init_step init_namespace_steps[N_STEP_OPS] = {
+    [STEP_CGROUP_ATTACH] = step_cgroup_attach,
+    [STEP_JOIN_MOUNT_NAMESPACE] = step_join_mount_namespace,
+    [STEP_WAIT_MAPS] = step_wait_maps,
+    [STEP_UNSHARE] = step_unshare,
+    [STEP_TIME_OFFSETS] = step_time_offsets,
+    [STEP_LOOPBACK] = step_loopback,
+    [STEP_JOIN_NAMESPACES] = step_join_namespaces,
+    [STEP_NEW_SESSION] = step_new_session,
+    [STEP_KEYRING] = step_keyring,
+    [STEP_HOSTNAME] = step_hostname,
+    [STEP_DOMAINNAME] = step_domainname,
+};

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// init's steps that build the container's root, by the hands of rootfs/.
+#include "config.h"
+
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "runtime/init/steps.h"
+#include "runtime/rootfs/mask.h"
+#include "runtime/rootfs/resolve.h"
+
+static int step_propagation(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_set_propagation(&in->rootfs, s->flags, err);
+}
+
+// Also opens again what the parent could not open for another mount namespace: all sources, before any target.
+static int step_attach_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    const struct steps *steps = &in->plan->child;
+    struct rootfs_source *root = (struct rootfs_source *)&in->plan->root;
+    if (rootfs_source_reopen(&in->rootfs, root, err) < 0)
+        return -1;
+    for (size_t i = 0; i < steps->n; i++) {
+        const struct step *m = &steps->list[i];
+        if (m->op == STEP_MOUNT && m->mount->from.path && !(m->optional && m->mount->from.fd < 0) &&
+            rootfs_source_reopen(&in->rootfs, &m->mount->from, err) < 0)
+            return error_where(err, step_name(m->op), m->origin);
+    }
+    return rootfs_attach_root(&in->rootfs, root, err);
+}
+
+static int step_mount(struct init *in, const struct step *s, struct error *err) {
+    if (s->optional && s->mount->kind == ROOTFS_MOUNT_BIND && s->mount->from.fd < 0)
+        return 0;
+    return rootfs_mount(&in->rootfs, s->mount, err);
+}
+
+static int step_readonly_mount(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_readonly_mount(&in->rootfs, s->text, err);
+}
+
+static int step_devices(struct init *in, const struct step *s, struct error *err) {
+    size_t failed = 0;
+    if (rootfs_devices(&in->rootfs, s->devices->list, s->devices->n, &failed, err) == 0)
+        return 0;
+    return error_where(err, NULL, failed < s->devices->n ? s->devices->origins[failed] : NULL);
+}
+
+static int step_link(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_symlink(&in->rootfs, s->link.text, s->link.path, false, err);
+}
+
+static int step_create_container_hooks(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return init_run_hooks(in, &in->create_container, err);
+}
+
+static int step_wait_hooks(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return init_ask(in, MESSAGE_HOOKS, err);
+}
+
+static int step_pivot_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (rootfs_open_null(&in->rootfs, err) < 0)
+        return -1;
+    return rootfs_pivot(&in->rootfs, err);
+}
+
+static int step_move_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (rootfs_open_null(&in->rootfs, err) < 0)
+        return -1;
+    return rootfs_no_pivot(&in->rootfs, err);
+}
+
+static int step_chroot(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (rootfs_open_null(&in->rootfs, err) < 0)
+        return -1;
+    return rootfs_chroot(&in->rootfs, err);
+}
+
+static int step_sysctl(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_sysctl(&in->rootfs, s->key_value.key, s->key_value.value, err);
+}
+
+static int step_mask(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_mask(&in->rootfs, s->text, err);
+}
+
+static int step_readonly_path(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_readonly_path(&in->rootfs, s->text, err);
+}
+
+static int step_root_propagation(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_set_root_propagation(&in->rootfs, s->flags, err);
+}
+
+static int step_readonly_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return rootfs_readonly_root(&in->rootfs, err);
+}
+
+const init_step init_root_steps[N_STEP_OPS] = {
+    [STEP_PROPAGATION] = step_propagation,
+    [STEP_ATTACH_ROOT] = step_attach_root,
+    [STEP_MOUNT] = step_mount,
+    [STEP_READONLY_MOUNT] = step_readonly_mount,
+    [STEP_DEVICES] = step_devices,
+    [STEP_LINK] = step_link,
+    [STEP_WAIT_HOOKS] = step_wait_hooks,
+    [STEP_CREATE_CONTAINER_HOOKS] = step_create_container_hooks,
+    [STEP_PIVOT_ROOT] = step_pivot_root,
+    [STEP_MOVE_ROOT] = step_move_root,
+    [STEP_CHROOT] = step_chroot,
+    [STEP_SYSCTL] = step_sysctl,
+    [STEP_MASK] = step_mask,
+    [STEP_READONLY_PATH] = step_readonly_path,
+    [STEP_ROOT_PROPAGATION] = step_root_propagation,
+    [STEP_READONLY_ROOT] = step_readonly_root,
+};

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+// create and run: carries out the parent's steps of the plan, in order, and undoes them when one fails.
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "runtime/init/init.h"
+#include "runtime/init/message.h"
+#include "runtime/launch/clone.h"
+#include "runtime/launch/hooks.h"
+#include "runtime/launch/launch.h"
+#include "runtime/launch/monitor.h"
+#include "runtime/launch/pidfile.h"
+#include "runtime/launch/process.h"
+#include "runtime/process/attributes.h"
+#include "runtime/process/terminal.h"
+
+// Everything that one create or run has in hand; what is set is undone on failure.
+struct launch {
+    const struct launch_request *request;
+    const struct plan *plan;
+    struct arena *arena;
+    struct hook_subject subject;
+
+    struct state_dir dir;
+    struct state state;
+    struct cgroup_live cgroup;
+    bool cgroup_made;
+    struct clone_request clone;
+    struct clone_result child;
+    bool in_cgroup;
+    int sock;     // to init
+    int terminal; // master for the foreground, or -1
+    struct init init;
+    bool hooks_began, pid_file_written;
+    struct foreground foreground;
+};
+
+// ---------------------------------------------------------------- steps
+
+static void remove_cgroups_of(const struct state *old, void *arg) {
+    struct error err;
+    if (launch_kill_all(old, arg, &err) < 0)
+        log_warning("%s", err.msg);
+}
+
+// How many components at the end of a cgroup's path are not there yet, and so will be ours.
+static unsigned missing_components(const struct cgroup_dir *dir, struct arena *a) {
+    char *path = arena_strdup(a, dir->dir);
+    size_t top = strlen(dir->mount_point);
+    unsigned missing = 0;
+    for (char *slash; access(path, F_OK) != 0 && (slash = strrchr(path, '/')) && (size_t)(slash - path) >= top; missing++)
+        *slash = '\0';
+    return missing;
+}
+
+static int step_claim(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    const struct plan_request *r = &l->request->plan;
+    if (state_claim(l->arena, l->request->root, r->id, remove_cgroups_of, l->arena, &l->dir, err) < 0)
+        return -1;
+    const struct spec *spec = l->plan->spec;
+    l->state = (struct state){
+        .id = r->id,
+        .oci_version = spec->oci_version,
+        .bundle = r->bundle,
+        .rootfs = l->plan->rootfs,
+        .cgroup_manager = l->request->cgroup_manager,
+        .isolation = l->plan->isolation,
+        .no_process = !spec->process,
+        .shared_pid_namespace = !(l->plan->clone_flags & CLONE_NEWPID),
+    };
+    for (int i = 0; i < N_NAMESPACES; i++)
+        if (spec->linux_.namespaces[i].present)
+            l->state.namespaces |= namespace_flags[i];
+    for (size_t i = 0; i < spec->n_annotations; i++) {
+        struct state_pair *pair = ARENA_PUSH(l->arena, l->state.annotations, l->state.n_annotations);
+        *pair = (struct state_pair){spec->annotations[i].key, spec->annotations[i].value};
+    }
+    // Where the cgroups will be is written down before they are made, so that a death in between leaves no secret.
+    const struct cgroup_plan *cg = l->plan->cgroup;
+    for (size_t i = 0; cg && i < cg->n_dirs; i++) {
+        struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
+        *c = (struct state_cgroup){cg->dirs[i].controllers, cg->dirs[i].dir, missing_components(&cg->dirs[i], l->arena)};
+    }
+    if (state_save(&l->dir, l->arena, &l->state, err) < 0)
+        return -1;
+    cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || fd_write_all(fd, l->request->config_text, l->request->config_size) < 0)
+        return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->id);
+    if (!l->plan->process && !r->wait_start)
+        return error_set_at(err, "config.invalid", 0, "/process", "there is no process to run");
+    return 0;
+}
+
+static int step_seccomp(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    if (seccomp_get(l->dir.root_fd, l->plan->spec->linux_.seccomp, l->arena, &l->init.seccomp, err) < 0)
+        return -1;
+    for (size_t i = 0; i < l->init.seccomp.n_unknown; i++)
+        log_debug("seccomp: system call %s is not known here and skipped", l->init.seccomp.unknown[i]);
+    l->state.seccomp_key = l->init.seccomp.key;
+    return 0;
+}
+
+static int step_open_root(struct launch *l, const struct step *s, struct error *err) {
+    if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0)
+        return -1;
+    if (!s->source->is_dir)
+        return error_set(err, "config.invalid", ENOTDIR, "the root %s", s->source->path);
+    return 0;
+}
+
+static int step_open_source(struct launch *l, const struct step *s, struct error *err) {
+    int rc = rootfs_source_open(&l->init.rootfs, s->source, err);
+    return rc < 0 && s->optional && err->err == ENOENT ? 0 : rc;
+}
+
+static int step_open_devices(struct launch *l, const struct step *s, struct error *err) {
+    for (size_t i = 0; i < s->devices->n; i++)
+        if (s->devices->list[i].from.path && rootfs_device_open(&l->init.rootfs, &s->devices->list[i], err) < 0)
+            return error_where(err, NULL, s->devices->origins[i]);
+    return 0;
+}
+
+static int step_cgroup_make(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    if (cgroup_make(l->plan->cgroup, l->arena, &l->cgroup, err) < 0)
+        return -1;
+    l->cgroup_made = true;
+    for (size_t i = 0; i < l->cgroup.n_warnings; i++)
+        log_warning("%s", l->cgroup.warnings[i]);
+    l->state.n_cgroups = 0;
+    l->state.cgroups = NULL;
+    for (size_t i = 0; i < l->cgroup.n_places; i++) {
+        const struct cgroup_place *p = &l->cgroup.places[i];
+        struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
+        *c = (struct state_cgroup){p->controllers, p->dir, p->made};
+    }
+    l->init.cgroup = &l->cgroup.join;
+    l->clone.cgroup_fd = l->cgroup.join.v2;
+    return 0;
+}
+
+// The writes are single steps to be shown, but are made together.
+static int step_cgroup_write(struct launch *l, const struct step *s, struct error *err) {
+    bool first = s->write == &l->plan->cgroup->writes[0];
+    return first ? cgroup_write_limits(l->plan->cgroup, &l->cgroup, false, err) : 0;
+}
+
+static int step_cgroup_devices(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    // The program is attached with the writes; without any write there is nobody else to do it.
+    return l->plan->cgroup->n_writes == 0 ? cgroup_write_limits(l->plan->cgroup, &l->cgroup, false, err) : 0;
+}
+
+static int step_console_socket(struct launch *l, const struct step *s, struct error *err) {
+    l->init.console_sock = terminal_connect_console_socket(s->text, err);
+    return l->init.console_sock < 0 ? -1 : 0;
+}
+
+static int step_join(struct launch *l, const struct step *s, struct error *err) {
+    int fd = namespace_open(s->join.path, s->join.kind, s->origin, err);
+    if (fd < 0)
+        return -1;
+    if (s->join.kind == NS_USER)
+        l->clone.join_user = fd;
+    else if (s->join.kind == NS_MOUNT)
+        l->init.join_mount = fd;
+    else
+        l->clone.join[s->join.kind] = fd;
+    return 0;
+}
+
+static void close_sources(const struct plan *p) {
+    for (size_t i = 0; i < p->parent.n; i++) {
+        const struct step *s = &p->parent.list[i];
+        if (s->op == STEP_OPEN_ROOT || s->op == STEP_OPEN_SOURCE)
+            rootfs_source_close(s->source);
+        for (size_t k = 0; s->op == STEP_OPEN_DEVICES && k < s->devices->n; k++)
+            rootfs_source_close(&s->devices->list[k].from);
+    }
+}
+
+static int step_clone(struct launch *l, const struct step *s, struct error *err) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_set(err, "clone.failed", errno, "socketpair");
+    l->sock = l->init.parent_sock = pair[0];
+    l->init.sock = pair[1];
+    if (l->request->plan.wait_start) {
+        l->init.start_sock = state_listen_start_socket(l->dir.fd);
+        if (l->init.start_sock < 0)
+            return error_set(err, "state.failed", errno, "make the start socket of %s", l->request->plan.id);
+    }
+    l->init.in_cgroup = &l->in_cgroup;
+    l->clone.flags = s->flags;
+    l->clone.entry = init_main;
+    l->clone.arg = &l->init;
+    int rc = clone_process(&l->clone, &l->in_cgroup, &l->child, err);
+    fd_close(&l->init.sock);
+    fd_close(&l->init.start_sock);
+    close_sources(l->plan);
+    return rc;
+}
+
+static int step_save_state(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    if (proc_identify(l->child.pid, &l->state.init) < 0)
+        return error_set(err, "init.died", errno, "init ended at once");
+    return state_save(&l->dir, l->arena, &l->state, err);
+}
+
+typedef int (*parent_step)(struct launch *, const struct step *, struct error *);
+static const parent_step parent_steps[N_STEP_OPS] = {
+    [STEP_CLAIM_ID] = step_claim,
+    [STEP_SECCOMP_PROGRAM] = step_seccomp,
+    [STEP_OPEN_ROOT] = step_open_root,
+    [STEP_OPEN_SOURCE] = step_open_source,
+    [STEP_OPEN_DEVICES] = step_open_devices,
+    [STEP_CGROUP_MAKE] = step_cgroup_make,
+    [STEP_CGROUP_WRITE] = step_cgroup_write,
+    [STEP_CGROUP_DEVICES] = step_cgroup_devices,
+    [STEP_CONSOLE_SOCKET] = step_console_socket,
+    [STEP_JOIN] = step_join,
+    [STEP_CLONE] = step_clone,
+    [STEP_SAVE_STATE] = step_save_state,
+};
+
+// ---------------------------------------------------------------- what init asks for
+
+static int give_maps(struct launch *l, struct error *err) {
+    const struct plan *p = l->plan;
+    if (p->uid_map && clone_write_id_maps(l->child.pid, p->uid_map, p->gid_map, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p->parent.n; i++) {
+        const struct step *s = &p->parent.list[i];
+        if (s->op == STEP_PARENT_RLIMIT) {
+            struct rlimit limit = {s->rlimit->soft, s->rlimit->hard};
+            if (prlimit(l->child.pid, (__rlimit_resource_t)s->rlimit->resource, &limit, NULL) < 0)
+                return error_set_at(err, "rlimit.failed", errno, s->origin, "set %s", s->rlimit->type);
+        }
+        if (s->op == STEP_PARENT_OOM_SCORE) {
+            cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+            if (oom_score_adj_set(proc, l->child.pid, p->process->oom_score_adj, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static int run_runtime_hooks(struct launch *l, struct error *err) {
+    l->hooks_began = true;
+    if (hooks_run(&l->subject, HOOK_PRESTART, "created", l->child.pid, l->arena, err) < 0)
+        return -1;
+    return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.pid, l->arena, err);
+}
+
+static int answer(void *arg, const struct message *m, int fd, struct error *err) {
+    struct launch *l = arg;
+    int rc = 0;
+    switch (m->type) {
+    case MESSAGE_MAPS:
+        rc = give_maps(l, err);
+        break;
+    case MESSAGE_HOOKS:
+        rc = run_runtime_hooks(l, err);
+        break;
+    case MESSAGE_TERMINAL:
+        l->terminal = fd;
+        return 0;
+    default:
+        fd_close(&fd);
+        return error_set(err, "init.protocol", 0, "init sent an unexpected message (%u)", m->type);
+    }
+    if (rc == 0 && message_send(l->sock, MESSAGE_GO, 0, -1) < 0)
+        return error_set(err, "init.died", errno, "init ended while the runtime worked for it");
+    return rc;
+}
+
+static struct monitor monitor_of(struct launch *l) {
+    return (struct monitor){
+        .sock = l->sock,
+        .pidfd = l->child.pidfd,
+        .pid = l->child.pid,
+        .answer = answer,
+        .arg = l,
+        .cgroups = l->cgroup.places,
+        .n_cgroups = l->cgroup.n_places,
+    };
+}
+
+// ---------------------------------------------------------------- order and roll-back
+
+static void roll_back(struct launch *l) {
+    struct error ignored;
+    if (l->child.pidfd >= 0) {
+        sys_pidfd_send_signal(l->child.pidfd, SIGKILL);
+        if (l->cgroup_made && l->plan->cgroup)
+            cgroup_kill(l->cgroup.places, l->cgroup.n_places, &ignored);
+        proc_wait_exit(l->child.pidfd, 10000);
+        waitpid(l->child.pid, NULL, WNOHANG);
+    }
+    if (l->hooks_began)
+        hooks_run(&l->subject, HOOK_POSTSTOP, "stopped", 0, l->arena, &ignored);
+    if (l->plan->mounts_on_host && l->child.pidfd >= 0)
+        umount2(l->plan->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (l->cgroup_made)
+        cgroup_undo(&l->cgroup);
+    if (l->pid_file_written)
+        unlink(l->request->plan.pid_file);
+    if (l->dir.fd >= 0)
+        state_remove(&l->dir, &ignored);
+}
+
+static void close_all(struct launch *l) {
+    fd_close(&l->sock);
+    fd_close(&l->init.console_sock);
+    fd_close(&l->init.bundle_fd);
+    fd_close(&l->init.join_mount);
+    fd_close(&l->clone.join_user);
+    for (int i = 0; i < N_NAMESPACES; i++)
+        fd_close(&l->clone.join[i]);
+    fd_close(&l->child.pidfd);
+    fd_close(&l->terminal);
+    if (l->cgroup_made)
+        cgroup_join_close(&l->cgroup.join);
+    close_sources(l->plan);
+    rootfs_close(&l->init.rootfs);
+    state_close(&l->dir);
+}
+
+// Steps before the clone are undone by roll_back; those after it are carried out while init is at work already.
+static int run_parent_steps(struct launch *l, struct error *err) {
+    for (size_t i = 0; i < l->plan->parent.n; i++) {
+        const struct step *s = &l->plan->parent.list[i];
+        if (!parent_steps[s->op])
+            continue; // done when init asks for it, or at the end
+        uint64_t begin = l->init.trace ? trace_now() : 0;
+        if (parent_steps[s->op](l, s, err) < 0)
+            return error_where(err, step_name(s->op), s->origin);
+        trace_add(l->init.trace, 1, step_name(s->op), s->origin, begin);
+    }
+    return 0;
+}
+
+static int await_ready(struct launch *l, struct error *err) {
+    struct monitor m = monitor_of(l);
+    uint64_t begin = l->init.trace ? trace_now() : 0;
+    if (monitor_until(&m, MESSAGE_READY, err) < 0)
+        return -1;
+    trace_add(l->init.trace, 1, "wait-ready", NULL, begin);
+    return 0;
+}
+
+// From READY to the end of create: what makes the container official.
+static int commit(struct launch *l, struct error *err) {
+    if (l->cgroup_made && cgroup_write_limits(l->plan->cgroup, &l->cgroup, true, err) < 0)
+        return -1;
+    l->state.complete = true;
+    if (state_save(&l->dir, l->arena, &l->state, err) < 0)
+        return -1;
+    const char *pid_file = l->request->plan.pid_file;
+    if (pid_file && pidfile_write(pid_file, l->child.pid, err) < 0)
+        return error_where(err, step_name(STEP_PID_FILE), "option:pid-file");
+    l->pid_file_written = pid_file != NULL;
+    if (l->init.commit && message_send(l->sock, MESSAGE_GO, 0, -1) < 0)
+        return error_set(err, "init.died", errno, "init ended before create was over");
+    return 0;
+}
+
+// run: init goes on to execve by itself; the end of the socket says that it has done it.
+static int await_exec(struct launch *l, struct error *err) {
+    struct monitor m = monitor_of(l);
+    if (monitor_until(&m, 0, err) < 0)
+        return -1;
+    l->hooks_began = true;
+    return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.pid, l->arena, err);
+}
+
+static int make(struct launch *l, struct error *err) {
+    if (run_parent_steps(l, err) < 0 || await_ready(l, err) < 0 || commit(l, err) < 0)
+        return -1;
+    return l->request->plan.wait_start ? 0 : await_exec(l, err);
+}
+
+static int await_end(struct launch *l, struct error *err) {
+    int code = foreground_wait(&l->foreground, l->child.pidfd, l->child.pid, fd_steal(&l->terminal), err);
+    foreground_end(&l->foreground);
+    if (code < 0 || l->request->keep)
+        return code;
+    if (l->state.shared_pid_namespace && launch_kill_all(&l->state, l->arena, err) < 0)
+        return -1;
+    struct state_dir dir = l->dir;
+    l->dir = STATE_DIR_NONE;
+    return launch_delete(&dir, &l->state, l->arena, err) < 0 ? -1 : code;
+}
+
+static char *const *copy_environment(struct arena *a) {
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    char **copy = arena_calloc(a, n + 1, sizeof(*copy));
+    for (size_t i = 0; i < n; i++)
+        copy[i] = arena_strdup(a, environ[i]);
+    return copy;
+}
+
+static void prepare_hooks(struct launch *l, enum spec_hook_kind kind, char *const *env, struct init_hooks *out) {
+    const struct spec_hook_list *list = &l->plan->spec->hooks[kind];
+    out->calls = arena_calloc(l->arena, list->n_hooks + 1, sizeof(*out->calls));
+    out->n = list->n_hooks;
+    for (size_t i = 0; i < list->n_hooks; i++)
+        hook_prepare(&list->hooks[i], kind, i, env, l->arena, &out->calls[i]);
+}
+
+// Hooks that init runs get their texts from here: it forgets our environment before anything else.
+static void prepare_init_hooks(struct launch *l) {
+    const struct spec *spec = l->plan->spec;
+    struct init *in = &l->init;
+    if (spec->hooks[HOOK_CREATE_CONTAINER].n_hooks + spec->hooks[HOOK_START_CONTAINER].n_hooks == 0)
+        return;
+    prepare_hooks(l, HOOK_CREATE_CONTAINER, copy_environment(l->arena), &in->create_container);
+    prepare_hooks(l, HOOK_START_CONTAINER, l->plan->env, &in->start_container);
+    hooks_state_parts(&l->subject, "created", l->arena, &in->hook_state_head, &in->hook_state_tail);
+    in->hook_state_size = strlen(in->hook_state_head) + strlen(in->hook_state_tail) + 16;
+    in->hook_state = arena_alloc(l->arena, in->hook_state_size);
+    in->bundle_fd = open(l->request->plan.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int prepare(struct launch *l, struct error *err) {
+    const struct launch_request *r = l->request;
+    for (int i = 0; i < N_NAMESPACES; i++)
+        l->clone.join[i] = -1;
+    l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = -1;
+    l->clone.join_user_flags = CLONE_NEWUSER;
+    l->child = (struct clone_result){.pid = -1, .pidfd = -1};
+    l->dir = STATE_DIR_NONE;
+    process_init(&l->init, l->plan);
+    l->init.preserve_fds = r->plan.preserve_fds;
+    l->init.commit = r->plan.wait_start;
+    if (r->trace)
+        l->init.trace = trace_new();
+    prepare_init_hooks(l);
+    return process_prepare(&l->init, l->plan->spec->linux_.namespaces[NS_USER].present, err);
+}
+
+int launch_container(const struct launch_request *request, const struct plan *plan, struct arena *a,
+                     struct error *err) {
+    struct launch l = {
+        .request = request,
+        .plan = plan,
+        .arena = a,
+        .subject = {plan->spec, request->plan.id, request->plan.bundle, plan->rootfs},
+        .foreground = {.signal_fd = -1, .tty = -1},
+    };
+    for (size_t i = 0; i < plan->n_warnings; i++)
+        log_warning("%s", plan->warnings[i]);
+    int rc = prepare(&l, err);
+    if (rc == 0 && request->foreground)
+        rc = foreground_begin(&l.foreground, err);
+    if (rc == 0) {
+        rc = make(&l, err);
+        if (rc < 0)
+            roll_back(&l);
+        else if (request->foreground)
+            rc = await_end(&l, err);
+    }
+    foreground_end(&l.foreground);
+    struct error trace_error;
+    if (l.init.trace && trace_write(l.init.trace, request->trace, &trace_error) < 0)
+        log_warning("%s", trace_error.msg);
+    close_all(&l);
+    return rc;
+}

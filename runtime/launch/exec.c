@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// exec: one more process in a container. No mounts, nothing compiled when warm, one setns.
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
+#include "runtime/init/message.h"
+#include "runtime/launch/clone.h"
+#include "runtime/launch/launch.h"
+#include "runtime/launch/monitor.h"
+#include "runtime/launch/pidfile.h"
+#include "runtime/launch/process.h"
+#include "runtime/process/terminal.h"
+
+struct execution {
+    const struct exec_request *request;
+    struct plan *plan;
+    struct arena *arena;
+    struct init init;
+    struct cgroup_join cgroup;
+    struct cgroup_place *places;
+    size_t n_places;
+    struct clone_request clone;
+    struct clone_result child;
+    bool in_cgroup;
+    int sock, terminal;
+    struct foreground foreground;
+};
+
+static bool pivoted(const struct exec_request *r) {
+    const struct spec_namespace *mount = &r->spec->linux_.namespaces[NS_MOUNT];
+    return mount->present && !mount->path;
+}
+
+// Who is not root of the host can only enter the PID namespace from within the user namespace that owns it.
+static bool through_user_namespace(const struct exec_request *r) {
+    return (r->state->namespaces & CLONE_NEWUSER) && geteuid() != 0;
+}
+
+static int make_plan(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    uint64_t joined = r->state->namespaces & ~(uint64_t)CLONE_NEWPID;
+    if (through_user_namespace(r))
+        joined &= ~(uint64_t)CLONE_NEWUSER;
+    struct plan_exec_request request = {
+        .process = r->process,
+        .namespaces = joined,
+        .own_root = pivoted(r),
+        .in_cgroup = r->state->n_cgroups > 0,
+        .new_keyring = true,
+        .keyring = r->state->id,
+        .seccomp = r->spec->linux_.seccomp != NULL,
+        .console_socket = r->console_socket,
+        .pid_file = r->pid_file,
+        .preserve_fds = r->preserve_fds,
+    };
+    x->plan = plan_exec(&request, x->arena, err);
+    return x->plan ? 0 : -1;
+}
+
+static int open_container(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    x->init.container_pidfd = proc_open(&r->state->init);
+    if (x->init.container_pidfd < 0)
+        return error_set(err, "exec.stopped", 0, "cannot exec in a stopped container");
+    if (!pivoted(r)) {
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/%d/root", (int)r->state->init.pid);
+        x->init.container_root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (x->init.container_root < 0)
+            return error_set(err, "exec.failed", errno, "open the root of container %s", r->state->id);
+    }
+    if (through_user_namespace(r)) {
+        x->clone.join_user = x->init.container_pidfd;
+        x->clone.join_user_flags = CLONE_NEWUSER | (int)(r->state->namespaces & CLONE_NEWPID);
+    } else if (r->state->namespaces & CLONE_NEWPID) {
+        x->clone.join[NS_PID] = x->init.container_pidfd;
+    }
+    return 0;
+}
+
+static int open_cgroups(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    x->places = launch_cgroup_places(r->state, x->arena, &x->n_places);
+    if (x->n_places == 0)
+        return r->n_cgroups ? error_set(err, "cgroup.join-failed", 0, "container %s has no cgroup", r->state->id) : 0;
+    if (cgroup_join_open(x->places, x->n_places, r->cgroups, r->n_cgroups, x->arena, &x->cgroup, err) < 0)
+        return -1;
+    x->init.cgroup = &x->cgroup;
+    x->clone.cgroup_fd = x->cgroup.v2;
+    return 0;
+}
+
+static int get_seccomp(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    if (!r->spec->linux_.seccomp)
+        return 0;
+    const char *key = r->state->seccomp_key;
+    if (key && seccomp_get_by_key(r->dir->root_fd, key, x->arena, &x->init.seccomp) == 0)
+        return 0;
+    return seccomp_get(r->dir->root_fd, r->spec->linux_.seccomp, x->arena, &x->init.seccomp, err);
+}
+
+static int prepare(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    if (make_plan(x, err) < 0)
+        return -1;
+    process_init(&x->init, x->plan);
+    x->init.preserve_fds = r->preserve_fds;
+    if (r->trace)
+        x->init.trace = trace_new();
+    if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 || open_container(x, err) < 0 ||
+        open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0)
+        return -1;
+    if (r->console_socket) {
+        x->init.console_sock = terminal_connect_console_socket(r->console_socket, err);
+        if (x->init.console_sock < 0)
+            return -1;
+    }
+    return 0;
+}
+
+// The payload may have enabled controllers in its own cgroup: then v2 lets nobody in there, but where init is.
+static int clone_child(struct execution *x, struct error *err) {
+    int rc = clone_process(&x->clone, &x->in_cgroup, &x->child, err);
+    if (rc < 0 && err->err == EBUSY && x->clone.cgroup_fd >= 0) {
+        if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup, err) < 0)
+            return -1;
+        x->clone.cgroup_fd = x->cgroup.v2;
+        rc = clone_process(&x->clone, &x->in_cgroup, &x->child, err);
+    }
+    return rc;
+}
+
+static int spawn(struct execution *x, struct error *err) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_set(err, "exec.failed", errno, "socketpair");
+    x->sock = x->init.parent_sock = pair[0];
+    x->init.sock = pair[1];
+    x->init.in_cgroup = &x->in_cgroup;
+    x->clone.entry = init_main;
+    x->clone.arg = &x->init;
+    // The child is born where the container's processes can see it.
+    if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
+        return error_set(err, "exec.failed", errno, "become non-dumpable");
+    int rc = clone_child(x, err);
+    fd_close(&x->init.sock);
+    return rc;
+}
+
+static int answer(void *arg, const struct message *m, int fd, struct error *err) {
+    struct execution *x = arg;
+    if (m->type == MESSAGE_TERMINAL) {
+        x->terminal = fd;
+        return 0;
+    }
+    fd_close(&fd);
+    return error_set(err, "init.protocol", 0, "the process sent an unexpected message (%u)", m->type);
+}
+
+static int make(struct execution *x, struct error *err) {
+    if (spawn(x, err) < 0)
+        return -1;
+    struct monitor m = {
+        .sock = x->sock,
+        .pidfd = x->child.pidfd,
+        .pid = x->child.pid,
+        .cgroups = x->places,
+        .n_cgroups = x->n_places,
+        .answer = answer,
+        .arg = x,
+    };
+    if (monitor_until(&m, MESSAGE_READY, err) < 0 || monitor_until(&m, 0, err) < 0)
+        return -1;
+    const char *pid_file = x->request->pid_file;
+    return pid_file ? pidfile_write(pid_file, x->child.pid, err) : 0;
+}
+
+static void close_execution(struct execution *x) {
+    foreground_end(&x->foreground);
+    fd_close(&x->sock);
+    fd_close(&x->terminal);
+    fd_close(&x->child.pidfd);
+    fd_close(&x->init.container_pidfd);
+    fd_close(&x->init.container_root);
+    fd_close(&x->init.console_sock);
+    if (x->n_places)
+        cgroup_join_close(&x->cgroup);
+    rootfs_close(&x->init.rootfs);
+}
+
+int launch_exec(const struct exec_request *request, struct arena *a, struct error *err) {
+    struct execution x = {
+        .request = request,
+        .arena = a,
+        .sock = -1,
+        .terminal = -1,
+        .child = {.pid = -1, .pidfd = -1},
+        .cgroup = {.v2 = -1},
+        .clone = {.cgroup_fd = -1, .join_user = -1},
+        .foreground = {.signal_fd = -1, .tty = -1},
+    };
+    for (int i = 0; i < N_NAMESPACES; i++)
+        x.clone.join[i] = -1;
+    int rc = prepare(&x, err);
+    if (rc == 0 && !request->detach)
+        rc = foreground_begin(&x.foreground, err);
+    if (rc == 0)
+        rc = make(&x, err);
+    if (rc < 0 && x.child.pidfd >= 0) {
+        sys_pidfd_send_signal(x.child.pidfd, SIGKILL);
+        proc_wait_exit(x.child.pidfd, 10000);
+        waitpid(x.child.pid, NULL, WNOHANG);
+    } else if (rc == 0 && !request->detach) {
+        rc = foreground_wait(&x.foreground, x.child.pidfd, x.child.pid, fd_steal(&x.terminal), err);
+    }
+    struct error trace_error;
+    if (x.init.trace && trace_write(x.init.trace, request->trace, &trace_error) < 0)
+        log_warning("%s", trace_error.msg);
+    close_execution(&x);
+    return rc;
+}

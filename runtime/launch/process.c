@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parent prepares for the process that create, run and exec make.
+#include "config.h"
+
+#include "runtime/launch/process.h"
+
+#include <fcntl.h>
+
+#include "lib/log.h"
+#include "runtime/process/labels.h"
+
+void process_init(struct init *in, const struct plan *plan) {
+    *in = (struct init){
+        .plan = plan,
+        .sock = -1,
+        .parent_sock = -1,
+        .start_sock = -1,
+        .join_mount = -1,
+        .console_sock = -1,
+        .bundle_fd = -1,
+        .rootfs = ROOTFS_INIT,
+        .container_pidfd = -1,
+        .container_root = -1,
+        .terminal_master = -1,
+        .terminal_slave = -1,
+    };
+}
+
+int process_prepare(struct init *in, bool fresh_userns, struct error *err) {
+    const struct spec_process *p = in->plan->process;
+    if (rootfs_open_proc(&in->rootfs, err) < 0)
+        return -1;
+    if (!p)
+        return 0;
+    if (labels_check(p->apparmor_profile, p->selinux_label, err) < 0)
+        return -1;
+    if (!p->capabilities)
+        return 0;
+    if (capabilities_read_limits(in->rootfs.proc_fd, &in->limits, err) < 0)
+        return -1;
+    if (fresh_userns) {
+        struct capability_limits own = in->limits;
+        capabilities_limits_of_new_userns(&own, &in->limits);
+    }
+    uint64_t dropped = capabilities_grantable(p->capabilities, &in->limits, &in->capabilities);
+    if (dropped) {
+        char names[512];
+        log_warning("capabilities that cannot be granted here are left out: %s",
+                    capabilities_names(dropped, names, sizeof(names)));
+    }
+    return 0;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parent prepares for the process that create, run and exec make.
+#ifndef NOOK_RUNTIME_LAUNCH_PROCESS_H
+#define NOOK_RUNTIME_LAUNCH_PROCESS_H
+
+#include "runtime/init/init.h"
+#include "runtime/launch/launch.h"
+
+// An init with no descriptor open.
+void process_init(struct init *in, const struct plan *plan);
+
+// Checks the labels against the LSMs of this host, finds the capabilities that can be granted (warns of the others).
+// fresh_userns: the process will hold every capability of a user namespace.
+int process_prepare(struct init *in, bool fresh_userns, struct error *err);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// start: releases init and sees the program begin.
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "runtime/config/parse.h"
+#include "runtime/init/message.h"
+#include "runtime/launch/hooks.h"
+#include "runtime/launch/launch.h"
+
+enum { MAX_CONFIG = 64 << 20, START_LIMIT_MS = 10 * 60 * 1000 };
+
+static const char *saved_config(const struct state_dir *dir, struct arena *a, size_t *size, struct error *err) {
+    cleanup_fd int fd = openat(dir->fd, STATE_CONFIG_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char *text = fd < 0 ? NULL : fd_read_all(fd, a, MAX_CONFIG, size);
+    if (!text)
+        error_set(err, "state.failed", errno, "read the saved config.json of container %s", dir->id);
+    return text;
+}
+
+struct spec *launch_saved_spec(const struct state_dir *dir, struct arena *a, struct error *err) {
+    size_t size;
+    const char *text = saved_config(dir, a, &size, err);
+    return text ? config_parse(text, size, a, err) : NULL;
+}
+
+struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kind, struct arena *a, struct error *err) {
+    size_t size;
+    const char *text = saved_config(dir, a, &size, err);
+    if (!text)
+        return NULL;
+    // A name may be written with escapes; then only the parser can tell.
+    if (!memmem(text, size, kind, strlen(kind)) && !memmem(text, size, "\\u", 2)) {
+        err->code[0] = '\0';
+        return NULL;
+    }
+    return config_parse(text, size, a, err);
+}
+
+static int already(enum state_status status, const struct state *state, struct error *err) {
+    switch (status) {
+    case STATE_RUNNING:
+        return error_set(err, "start.not-created", 0, "cannot start an already running container");
+    case STATE_STOPPED:
+        return error_set(err, "start.not-created", 0, "cannot start a container that has stopped");
+    case STATE_PAUSED:
+        return error_set(err, "start.not-created", 0, "cannot start a container in the paused state");
+    default:
+        return error_set(err, "start.not-created", 0, "container %s is still being created", state->id);
+    }
+}
+
+// 1: init has executed the program; 0: it has reported that execve failed, and why is on the container's stderr;
+// -1: a step before that failed.
+static int await_exec(int connection, const struct state *state, struct error *err) {
+    struct message m;
+    int n = message_receive(connection, &m, NULL, START_LIMIT_MS);
+    if (n == 0) {
+        // The end of the connection comes with execve, or with death.
+        return 1;
+    }
+    if (n < 0)
+        return error_set(err, "start.failed", errno, "wait until init of container %s executes the program", state->id);
+    *err = m.error;
+    return strcmp(err->step, "execve") == 0 ? 0 : -1;
+}
+
+int launch_start(const struct state_dir *dir, const struct state *state, struct arena *a, struct error *err) {
+    enum state_status status = state_status(dir, state);
+    if (status != STATE_CREATED)
+        return already(status, state, err);
+    if (state->no_process)
+        return error_set_at(err, "start.no-process", 0, "/process", "container %s has no process to start", state->id);
+    struct spec *spec = launch_spec_with_hooks(dir, "poststart", a, err);
+    if (!spec && err->code[0])
+        return -1;
+    cleanup_fd int connection = state_connect_start_socket(dir->fd);
+    if (connection < 0)
+        return already(state_status(dir, state), state, err);
+    if (message_send(connection, MESSAGE_GO, 0, -1) < 0)
+        return error_set(err, "start.failed", errno, "release init of container %s", state->id);
+    int rc = await_exec(connection, state, err);
+    unlinkat(dir->fd, STATE_START_SOCKET, 0);
+    if (rc == 0) {
+        log_debug("the program could not be executed: %s", err->msg);
+        return 0;
+    }
+    if (rc < 0 || !spec)
+        return rc < 0 ? -1 : 0;
+    struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};
+    if (hooks_run(&subject, HOOK_POSTSTART, "running", state->init.pid, a, err) == 0)
+        return 0;
+    struct error later;
+    if (launch_kill_all(state, a, &later) < 0)
+        log_warning("%s", later.msg);
+    return hooks_run(&subject, HOOK_POSTSTOP, "stopped", 0, a, &later) < 0 ? -1 : -1;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the planners share: lists of steps, the environment, and the last steps of every process.
+#include "config.h"
+
+#include <string.h>
+
+#include "lib/str.h"
+#include "runtime/plan/plan.h"
+
+struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, const char *origin) {
+    struct step *s = ARENA_PUSH(a, steps->list, steps->n);
+    s->op = op;
+    s->origin = origin;
+    return s;
+}
+
+static bool has_variable(const struct spec_process *process, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < process->n_env; i++)
+        if (strncmp(process->env[i], name, length) == 0 && process->env[i][length] == '=')
+            return true;
+    return false;
+}
+
+void plan_environment(struct plan *p, unsigned listen_fds, struct arena *a) {
+    const struct spec_process *process = p->process;
+    p->env = arena_calloc(a, process->n_env + 4, sizeof(*p->env));
+    for (size_t i = 0; i < process->n_env; i++) {
+        const char *entry = process->env[i];
+        // An empty HOME counts as none.
+        if (str_eq(entry, "HOME="))
+            continue;
+        p->env_has_home = p->env_has_home || str_starts(entry, "HOME=");
+        p->env[p->n_env++] = (char *)entry;
+    }
+    if (listen_fds && !has_variable(process, "LISTEN_FDS"))
+        p->env[p->n_env++] = arena_printf(a, "LISTEN_FDS=%u", listen_fds);
+    if (listen_fds && !has_variable(process, "LISTEN_PID"))
+        p->env[p->n_env++] = arena_strdup(a, "LISTEN_PID=1");
+}
+
+void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a) {
+    const struct spec_process *process = p->process;
+    // The score is set early, while our procfs is at hand.
+    if (process->has_oom_score_adj && !parent_limits)
+        plan_add(&p->child, a, STEP_OOM_SCORE, "/process/oomScoreAdj");
+    plan_add(&p->final, a, STEP_STDIO, "default:stdio");
+    if (process->apparmor_profile || process->selinux_label)
+        plan_add(&p->final, a, STEP_LABEL,
+                 process->apparmor_profile ? "/process/apparmorProfile" : "/process/selinuxLabel");
+    if (process->n_rlimits && !parent_limits)
+        plan_add(&p->final, a, STEP_RLIMITS, "/process/rlimits");
+    plan_add(&p->final, a, STEP_USER, "/process/user");
+    if (seccomp)
+        plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");
+    plan_add(&p->final, a, STEP_EXECVE, "/process/args");
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The planner of a process that joins a container: exec.
+#include "config.h"
+
+#include "runtime/plan/plan.h"
+
+struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err) {
+    const struct spec_process *process = request->process;
+    if (!process->terminal && request->console_socket) {
+        error_set(err, "terminal.unused-socket", 0, "--console-socket is given, but the process has no terminal");
+        return NULL;
+    }
+    struct plan *p = arena_alloc(a, sizeof(*p));
+    p->isolation = "oci";
+    p->process = process;
+    p->root = (struct rootfs_source)ROOTFS_SOURCE_NONE;
+
+    if (process->terminal && request->console_socket)
+        plan_add(&p->parent, a, STEP_CONSOLE_SOCKET, "option:console-socket")->text = request->console_socket;
+    plan_add(&p->parent, a, STEP_CLONE, NULL);
+    if (request->pid_file)
+        plan_add(&p->parent, a, STEP_PID_FILE, "option:pid-file")->text = request->pid_file;
+
+    if (request->in_cgroup)
+        plan_add(&p->child, a, STEP_CGROUP_ATTACH, NULL);
+    plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
+    plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
+    if (request->new_keyring)
+        plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;
+    if (process->terminal)
+        plan_add(&p->child, a, STEP_TERMINAL, "/terminal");
+    plan_add(&p->child, a, STEP_CWD, "/cwd");
+    plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/args/0");
+    plan_environment(p, 0, a);
+    plan_last_steps(p, false, request->seccomp, a);
+    return p;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan: all that will be done to make a container, or to join one, as plain data. A planner makes it from
+// the spec and facts about the host, without side effects; launch/ and init/ carry it out; `nook explain`
+// prints it. Every decision, allocation and string is finished here, so that the child only makes system calls.
+#ifndef NOOK_RUNTIME_PLAN_PLAN_H
+#define NOOK_RUNTIME_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/arena.h"
+#include "lib/error.h"
+#include "lib/json.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/config/spec.h"
+#include "runtime/host/host.h"
+#include "runtime/rootfs/device.h"
+#include "runtime/rootfs/mount.h"
+#include "runtime/rootfs/root.h"
+
+enum step_op {
+    // By the parent (launch/).
+    STEP_JOIN,     // open a namespace that init will live in; operand: join
+    STEP_CLAIM_ID,
+    STEP_OPEN_ROOT,    // operand: source
+    STEP_OPEN_SOURCE,  // of a bind mount; operand: source
+    STEP_OPEN_DEVICES, // the host's nodes, to be bound where mknod is not allowed; operand: devices
+    STEP_CGROUP_MAKE,
+    STEP_CGROUP_WRITE, // operand: write
+    STEP_CGROUP_DEVICES,
+    STEP_SECCOMP_PROGRAM, // look up in the cache or compile
+    STEP_CONSOLE_SOCKET,  // connect to --console-socket; operand: text
+    STEP_CLONE,           // operand: flags
+    STEP_SAVE_STATE,
+    STEP_ID_MAPS,
+    STEP_PARENT_RLIMIT,    // set while the outer privileges last; operand: rlimit
+    STEP_PARENT_OOM_SCORE, // the same
+    STEP_RUNTIME_HOOKS,    // prestart, createRuntime
+    STEP_PID_FILE,         // operand: text
+
+    // By init, before the container is reported ready.
+    STEP_CGROUP_ATTACH,
+    STEP_JOIN_MOUNT_NAMESPACE,
+    STEP_WAIT_MAPS, // until the parent has written the id maps; then root in there
+    STEP_UNSHARE,   // operand: flags
+    STEP_TIME_OFFSETS,
+    STEP_LOOPBACK, // of a new network namespace
+    STEP_JOIN_NAMESPACES, // exec: one setns(pidfd); operand: flags
+    STEP_NEW_SESSION,
+    STEP_KEYRING,
+    STEP_HOSTNAME,    // operand: text
+    STEP_DOMAINNAME,  // operand: text
+    STEP_PROPAGATION, // of the whole mount namespace; operand: flags
+    STEP_ATTACH_ROOT,
+    STEP_MOUNT,          // operand: mount
+    STEP_READONLY_MOUNT, // operand: text
+    STEP_DEVICES,        // operand: devices
+    STEP_LINK,           // operand: link
+    STEP_CWD,            // make process.cwd
+    STEP_TERMINAL,
+    STEP_WAIT_HOOKS,
+    STEP_CREATE_CONTAINER_HOOKS,
+    STEP_PIVOT_ROOT,
+    STEP_MOVE_ROOT, // --no-pivot
+    STEP_CHROOT,    // no mount namespace of its own
+    STEP_SYSCTL,    // operand: key_value
+    STEP_MASK,      // operand: text
+    STEP_READONLY_PATH,
+    STEP_ROOT_PROPAGATION, // operand: flags
+    STEP_READONLY_ROOT,
+    STEP_FIND_EXECUTABLE, // as the container's user, in its cwd
+
+    // By init, after `start`.
+    STEP_WAIT_START,
+    STEP_START_CONTAINER_HOOKS,
+    STEP_OOM_SCORE,
+    STEP_RLIMITS,
+    STEP_STDIO,
+    STEP_LABEL,
+    STEP_USER, // groups, ids, capabilities, no_new_privs
+    STEP_SECCOMP,
+    STEP_EXECVE,
+    N_STEP_OPS
+};
+
+struct plan_devices {
+    struct rootfs_device *list;
+    const char **origins;
+    size_t n;
+};
+
+struct step {
+    enum step_op op;
+    const char *origin; // JSON pointer ("/mounts/3") or "default:..."
+    bool optional;      // a source that is missing takes its mount with it
+    union {
+        struct rootfs_source *source;
+        struct rootfs_mount *mount;
+        struct plan_devices *devices;
+        struct {
+            const char *text, *path;
+        } link;
+        const struct cgroup_write *write;
+        const struct spec_rlimit *rlimit;
+        struct spec_key_value key_value;
+        struct {
+            enum spec_namespace_kind kind;
+            const char *path;
+        } join;
+        unsigned long flags;
+        const char *text;
+    };
+};
+
+struct steps {
+    struct step *list;
+    size_t n;
+};
+
+// What the command line adds to the spec.
+struct plan_request {
+    const char *id;
+    const char *bundle; // absolute
+    const char *console_socket, *pid_file;
+    unsigned preserve_fds;
+    unsigned listen_fds; // LISTEN_FDS of socket activation, 0: none
+    bool no_pivot, no_new_keyring;
+    bool wait_start; // create: init waits for `start`; run: it goes on at once
+    bool no_cgroup;  // --cgroup-manager=disabled
+    bool detach;
+};
+
+struct plan {
+    const char *isolation; // "oci"
+    struct steps parent, child, final;
+
+    const struct spec *spec;            // NULL for exec
+    const struct spec_process *process; // NULL: none to run
+    const char *rootfs;                 // absolute host path
+    struct rootfs_source root;
+    uint64_t clone_flags; // CLONE_NEW* of the one clone3
+    bool mounts_on_host;  // no mount namespace of its own: delete has to unmount
+    uint32_t setup_uid, setup_gid; // who init is in a new user namespace while it sets up
+    struct cgroup_plan *cgroup;    // NULL: none
+    const char *uid_map, *gid_map; // texts for /proc/PID/{uid,gid}_map, NULL: none
+    char **env;                    // execve's, NULL-terminated, with room for one more
+    size_t n_env;
+    bool env_has_home;
+    const char **warnings; // for the log
+    size_t n_warnings;
+};
+
+// The planner of a container in full isolation. NULL with *err set when the config cannot be satisfied on this
+// host. Everything lives in the arena.
+struct plan *plan_oci(const struct spec *spec, const struct plan_request *request, const struct host *host,
+                      struct arena *a, struct error *err);
+
+// The planner of a process that joins a container.
+struct plan_exec_request {
+    const struct spec_process *process;
+    uint64_t namespaces; // CLONE_NEW* to be joined
+    bool own_root;       // false: the container has no mount namespace or was not pivoted: chroot to init's root
+    bool in_cgroup;      // there are cgroups to enter
+    bool new_keyring;
+    const char *keyring;
+    bool seccomp;
+    const char *console_socket, *pid_file;
+    unsigned preserve_fds;
+};
+struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);
+
+// For the planners: appends a step.
+struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, const char *origin);
+// The environment of process, with LISTEN_FDS when there are any.
+void plan_environment(struct plan *p, unsigned listen_fds, struct arena *a);
+// The last steps, alike for init and for exec.
+void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a);
+
+// The step's name as shown to people ("mount", "pivot-root").
+const char *step_name(enum step_op op);
+
+// What the step does, in one line, in the arena.
+const char *step_describe(const struct step *s, const struct plan *p, struct arena *a);
+
+// The whole plan for people, or as a JSON object.
+const char *plan_text(const struct plan *p, struct arena *a);
+void plan_json(const struct plan *p, struct json *j);
+
+#endif
