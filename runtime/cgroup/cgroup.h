@@ -100,6 +100,11 @@ struct cgroup_live {
     size_t n_warnings;
 };
 
+// The places that cgroup_make would record, were it to succeed, without making anything: what the state
+// directory can hold before the first mkdir, so that a create killed half-way can be cleaned up with
+// cgroup_remove. A place called "nook-<id>" is always ours. Costs at most an access(2) per path component.
+void cgroup_predict(const struct cgroup_plan *plan, struct arena *a, struct cgroup_place **places, size_t *n);
+
 // Makes the directories (mkdir -p), enables v2 controllers, fills v1 cpusets, checks that the target is
 // neither frozen nor in use, and opens what is needed to join. On failure nothing stays behind. Not required
 // and not permitted (EACCES, EPERM, EROFS): those cgroups are left out with a warning, 0 is returned.

@@ -66,6 +66,29 @@ static int make_path(char *dir, unsigned depth, unsigned *made) {
     return -1;
 }
 
+// How many of the last components are not there?
+static unsigned missing_components(struct arena *a, const struct cgroup_dir *dir) {
+    unsigned depth = components(dir->path), missing = 0;
+    char *path = arena_strdup(a, dir->dir);
+    while (missing < depth && access(path, F_OK) < 0 && errno == ENOENT) {
+        missing++;
+        *strrchr(path, '/') = '\0';
+    }
+    return missing;
+}
+
+void cgroup_predict(const struct cgroup_plan *plan, struct arena *a, struct cgroup_place **places,
+                    size_t *n) {
+    *places = arena_calloc(a, plan->n_dirs + 1, sizeof(**places));
+    *n = plan->n_dirs;
+    for (size_t i = 0; i < plan->n_dirs; i++) {
+        const struct cgroup_dir *dir = &plan->dirs[i];
+        unsigned made = plan->from_config ? missing_components(a, dir) : 1;
+        (*places)[i] =
+            (struct cgroup_place){ .controllers = dir->controllers, .dir = dir->dir, .made = made };
+    }
+}
+
 // ---------------------------------------------------------------- v1 cpuset
 
 // A new cpuset is empty and takes no process until it has CPUs and memory nodes: those of its parent, which
@@ -82,12 +105,23 @@ static int inherit(char *dir, unsigned depth, const char *file, char value[CPUSE
     return rc < 0 ? -1 : tree_write(dir, file, value);
 }
 
-static int fill_cpuset(struct maker *m, const struct cgroup_dir *dir) {
+static int fill_cpuset(struct maker *m, const struct cgroup_dir *dir, bool fresh) {
     static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-    char value[CPUSET_MAX], *path = arena_strdup(m->arena, dir->dir);
-    for (size_t i = 0; i < 2; i++)
-        if (inherit(path, components(dir->path), files[i], value) < 0)
+    char value[CPUSET_MAX], *path = arena_strdup(m->arena, dir->dir), *slash = strrchr(path, '/');
+    unsigned depth = components(dir->path);
+    for (size_t i = 0; i < 2; i++) {
+        int rc;
+        if (fresh) { // empty for sure
+            *slash = '\0';
+            rc = inherit(path, depth - 1, files[i], value);
+            *slash = '/';
+            rc = rc < 0 ? -1 : tree_write(path, files[i], value);
+        } else {
+            rc = inherit(path, depth, files[i], value);
+        }
+        if (rc < 0)
             return fail(m, errno, arena_printf(m->arena, "give %s of the parent to", files[i]), dir->dir);
+    }
     return 0;
 }
 
@@ -259,12 +293,15 @@ static int make_one(struct maker *m, size_t index) {
     if (make_path(path, components(dir->path), &place->made) < 0)
         return leave_out_or_fail(m, dir, "make the cgroup");
     live->dir_of[live->n_places++] = index;
+    bool fresh = place->made > 0;
 
     if (place->made < components(dir->path) && check_fit(m, dir, place) < 0)
         return -1;
+    if (!m->plan->from_config && place->made == 0)
+        place->made = 1; // "nook-<id>" of a create that was killed: ours to remove
     if (dir->v2 && dir->enable && enable_controllers(m, dir) < 0)
         return -1;
-    if (!dir->v2 && host_word_in(dir->controllers, ",", "cpuset") && fill_cpuset(m, dir) < 0)
+    if (!dir->v2 && host_word_in(dir->controllers, ",", "cpuset") && fill_cpuset(m, dir, fresh) < 0)
         return -1;
     if (dir->v2 && m->plan->delegate && delegate(m, dir) < 0)
         return -1;

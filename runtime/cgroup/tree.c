@@ -32,7 +32,12 @@ const char *tree_path(char *buf, const char *dir, const char *file) {
 
 ssize_t tree_read(const char *dir, const char *file, char *buf, size_t size) {
     char path[PATH_MAX];
-    ssize_t n = fd_read_small(AT_FDCWD, tree_path(path, dir, file), buf, size);
+    cleanup_fd int fd = open(tree_path(path, dir, file), O_RDONLY | O_CLOEXEC);
+    ssize_t n =
+        fd < 0 ? -1 : read(fd, buf, size - 1); // kernfs gives all that fits, up to a page, in one read
+    if (n < 0)
+        return -1;
+    buf[n] = '\0';
     if (n > 0 && buf[n - 1] == '\n')
         buf[--n] = '\0';
     return n;

@@ -213,6 +213,45 @@ static void test_premade_survives(void **state) {
     assert_false(anything_left());
 }
 
+static void test_predict(void **state) {
+    (void)state;
+    NEED_CGROUPS();
+    const char *first = arena_printf(&arena, "%s%s", host.cgroups.hierarchies[0].mount_point, top);
+    assert_int_equal(mkdir(first, 0755), 0);
+    struct cgroup_plan plan = plan_at("/a/b", NULL);
+    struct cgroup_live live;
+    struct cgroup_place *places;
+    size_t n;
+    cgroup_predict(&plan, &arena, &places, &n);
+    must(cgroup_make(&plan, &arena, &live, &err));
+    assert_int_equal(n, live.n_places);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(places[i].made, i ? 3 : 2);
+        assert_int_equal(places[i].made, live.places[i].made);
+        assert_string_equal(places[i].dir, live.places[i].dir);
+    }
+    cgroup_join_close(&live.join);
+    must(cgroup_remove(places, n, &err));
+    assert_int_equal(rmdir(first), 0);
+    assert_false(anything_left());
+}
+
+// What a killed create left under the name that only we use is taken over, and removed.
+static void test_default_name_is_ours(void **state) {
+    (void)state;
+    NEED_CGROUPS();
+    struct spec spec = { 0 };
+    struct cgroup_plan plan;
+    struct cgroup_live live;
+    must(cgroup_translate(&spec, arena_printf(&arena, "unit-%d", getpid()), &host.cgroups, &arena, &plan,
+                          &err));
+    assert_int_equal(mkdir(plan.dirs[0].dir, 0755), 0);
+    must(cgroup_make(&plan, &arena, &live, &err));
+    assert_int_equal(live.places[0].made, 1);
+    cgroup_undo(&live);
+    assert_false(anything_left());
+}
+
 static void test_parent_shared(void **state) {
     (void)state;
     NEED_CGROUPS();
@@ -513,6 +552,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),           cmocka_unit_test(test_undo),
         cmocka_unit_test(test_failed_limit),   cmocka_unit_test(test_premade_survives),
+        cmocka_unit_test(test_predict),        cmocka_unit_test(test_default_name_is_ours),
         cmocka_unit_test(test_parent_shared),  cmocka_unit_test(test_refuses_used),
         cmocka_unit_test(test_refuses_frozen), cmocka_unit_test(test_kill_frozen),
         cmocka_unit_test(test_kill_v1_only),   cmocka_unit_test(test_removes_what_the_payload_made),
