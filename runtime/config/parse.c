@@ -33,9 +33,12 @@ struct spec_process *config_parse_process(const char *text, size_t size, struct 
 }
 
 static int bad_user(const char *text, struct error *err) {
-    return error_set(err, "user.invalid", 0,
-                     "invalid user \"%.100s\": it must be UID or UID:GID, decimal numbers from 0 to %u", text,
-                     UINT32_MAX - 1);
+    struct arena a = { 0 };
+    error_set(err, "user.invalid", 0,
+              "invalid user %s: it must be UID or UID:GID, decimal numbers from 0 to %u",
+              config_quote(&a, text, strlen(text)), UINT32_MAX - 1);
+    arena_free(&a);
+    return -1;
 }
 
 int config_parse_user(const char *text, uint32_t *uid, uint32_t *gid, bool *has_gid, struct error *err) {

@@ -31,13 +31,14 @@ const char *config_quote(struct arena *a, const char *s, size_t n) {
 }
 
 const char *config_pointer_escape(struct arena *a, const char *name) {
-    if (!strpbrk(name, "~/"))
-        return name;
-    char *out = arena_alloc(a, strlen(name) * 2 + 1), *o = out;
+    char *out = arena_alloc(a, strlen(name) * 4 + 1), *o = out;
     for (; *name; name++) {
-        if (*name == '~' || *name == '/') {
+        unsigned char c = (unsigned char)*name;
+        if (c == '~' || c == '/') {
             *o++ = '~';
-            *o++ = *name == '~' ? '0' : '1';
+            *o++ = c == '~' ? '0' : '1';
+        } else if (c < 0x20 || c == 0x7f) {
+            o += snprintf(o, 5, "\\x%02x", c);
         } else {
             *o++ = *name;
         }

@@ -67,7 +67,8 @@ int config_read(const char *text, size_t size, const struct shape *shape, void *
 // Puts s between double quotes for a message: control characters and quotes escaped, cut after about 60
 // bytes.
 const char *config_quote(struct arena *a, const char *s, size_t n);
-// A member's name as a part of a JSON pointer (RFC 6901: ~ is ~0, / is ~1).
+// A member's name as a part of a JSON pointer (RFC 6901: ~ is ~0, / is ~1), its control characters as in
+// config_quote: pointers end up in one-line messages.
 const char *config_pointer_escape(struct arena *a, const char *name);
 // "a, b or c" of a NULL-terminated list.
 const char *config_list_words(struct arena *a, const char *const *words);

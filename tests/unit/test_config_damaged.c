@@ -88,6 +88,7 @@ static bool try_text(const char *text, size_t size) {
         assert_true(strcmp(err.code, "config.invalid") == 0 || strcmp(err.code, "config.unsupported") == 0);
         assert_memory_equal(err.msg, "config.json: ", 13);
         assert_null(strpbrk(err.msg, "\n\r\x1b"));
+        assert_null(strpbrk(err.origin, "\n\r\x1b"));
         assert_true(err.origin[0] == '/' || err.origin[0] == '\0');
     }
     arena_free(&a);

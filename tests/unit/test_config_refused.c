@@ -327,8 +327,10 @@ static void test_too_many(void **state) {
     assert_non_null(strstr(error.msg, "341 id mappings, the kernel takes at most 340"));
 
     char *gids = arena_alloc(&arena, 65537 * 2 + 1);
-    for (int i = 0; i < 65537; i++)
-        memcpy(gids + 2 * i, i ? ",5" : " 5", 2);
+    for (size_t i = 0; i < 65537; i++) {
+        gids[2 * i] = i ? ',' : ' ';
+        gids[2 * i + 1] = '5';
+    }
     assert_null(
         parse(arena_printf(&arena, PROCESS(",'user':{'uid':0,'gid':0,'additionalGids':[%s]}"), gids)));
     assert_string_equal(error.origin, "/process/user/additionalGids");

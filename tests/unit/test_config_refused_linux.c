@@ -216,7 +216,7 @@ static void test_linux(void **state) {
         { LINUX(NET "'sysctl':{'net':'1'}"), "/linux/sysctl/net", "belongs to no namespace" },
         { LINUX(NET "'sysctl':{'':'1'}"), "/linux/sysctl/", "is no name of a sysctl" },
         { LINUX("'namespaces':[{'type':'ipc'}],'sysctl':{'kernel.shmmax\\n':'1'}"),
-          "/linux/sysctl/kernel.shmmax\n", "is no name of a sysctl" },
+          "/linux/sysctl/kernel.shmmax\\x0a", "is no name of a sysctl" },
         { LINUX("'namespaces':[{'type':'ipc'}],'sysctl':{'kernel.shmmax':'1\\n2'}"),
           "/linux/sysctl/kernel.shmmax", "must be one line" },
         { LINUX("'namespaces':[{'type':'ipc'}],'sysctl':{'kernel.shmmax':''}"), "/linux/sysctl/kernel.shmmax",
