@@ -10,6 +10,7 @@ import socket
 import array
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import look
@@ -125,15 +126,27 @@ class Running:
     def signal(self, sig):
         self.popen.send_signal(sig)
 
+    def _wait(self, timeout):
+        """As an engine does, waits for adopted children too: a PID namespace lives until its last zombie is gone. Not at
+        once, so that a test can wait for an init itself."""
+        end = time.monotonic() + timeout
+        step = min(0.3, timeout)
+        while True:
+            try:
+                return self.popen.wait(step)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    return None
+                look.reap()
+                step = 0.05
+
     def wait(self, timeout=10):
-        try:
-            rc = self.popen.wait(timeout * SCALE)
-        except subprocess.TimeoutExpired:
+        rc = self._wait(timeout * SCALE)
+        if rc is None:
             self.popen.kill()
             self.popen.wait()
             look.KNOWN.discard(self.popen.pid)
-            raise AssertionError(f"$ {' '.join(self.args)}\nstill running after {timeout} s; "
-                                 f"stdout {self.text()!r}") from None
+            raise AssertionError(f"$ {' '.join(self.args)}\nstill running after {timeout} s; stdout {self.text()!r}")
         look.KNOWN.discard(self.popen.pid)
         rc = 128 - rc if rc < 0 else rc
         out = err = b""
@@ -377,7 +390,6 @@ class Box:
 
     def nothing_left(self, patience=2):
         """No state, cgroup, mount or process of this container; killed processes get a moment to be gone."""
-        import time
         end = time.monotonic() + patience * SCALE
         while self.leftovers() and time.monotonic() < end:
             time.sleep(0.005)
@@ -444,7 +456,6 @@ class ConsoleSocket:
 def read_pty(fd, until=None, timeout=5):
     """Reads a pty master until a word appears or the other side is gone."""
     import select
-    import time
     data = b""
     end = time.monotonic() + timeout * SCALE
     while until is None or until not in data:
@@ -520,10 +531,10 @@ def force_away(nook, ids, tag):
     for id in sorted(set(ids) | set(nook.state_dirs())):
         if not os.path.isdir(nook.root):
             break
-        result = subprocess.run(nook.command(["delete", "--force", id]), stdin=subprocess.DEVNULL, timeout=20 * SCALE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=nook.environment(None))
-        if result.returncode or result.stdout or result.stderr:
-            wrong.append(f"delete --force {id}: rc {result.returncode} {result.stdout} {result.stderr}")
+        try:
+            nook("delete", "--force", id, timeout=15).silent()
+        except AssertionError as e:
+            wrong.append(f"delete --force {id}: {e}")
 
     def left():
         look.reap()
@@ -532,7 +543,6 @@ def force_away(nook, ids, tag):
         out += [f"cgroup {p}" for p in look.cgroups_named(tag)]
         return out
 
-    import time
     end = time.monotonic() + 2 * SCALE
     while left() and time.monotonic() < end:
         time.sleep(0.005)

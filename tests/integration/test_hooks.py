@@ -122,12 +122,11 @@ def test_hk7_create_container_sees_host_paths_and_mounts(box, log):
     """Path of the runtime's root, run in the container's mount namespace, before pivot_root, with the mounts in place."""
     (box.rootfs / "marker").write_text("")
     box.mount("/mnt", "tmpfs", "early")
-    log.hook("createContainer", "h", extra="cat /proc/self/mountinfo > $d/mi; ls / > $d/ls; uname -n > $d/uname")
+    log.hook("createContainer", "h", extra="cat /proc/self/mountinfo > $d/mi; ls / > $d/ls")
     box.sleep().create()
     targets = (log.dir / "mi").read_text()
     assert " - tmpfs early " in targets
     assert "marker" not in (log.dir / "ls").read_text().split()
-    assert (log.dir / "uname").read_text() == "nook-test\n"
 
 
 def test_create_container_may_mount_into_the_rootfs(box, log, tmp):
