@@ -77,7 +77,7 @@ static int bind_device(struct rootfs *r, int dir, const char *name, struct rootf
                        struct error *err) {
     struct mount_change c = { .set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
     int failed;
-    if (d->from.fd < 0)
+    if (d->from.fd < 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set(err, "device.failed", EPERM, "cannot make device %s", d->path);
     if (mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
         return error_set(err, "device.failed", errno, "cannot make a place for device %s", d->path);
@@ -90,6 +90,8 @@ static int bind_device(struct rootfs *r, int dir, const char *name, struct rootf
     if (!S_ISREG(st.st_mode))
         return error_set(err, "device.exists", 0, "cannot make device %s: something else is there already",
                          d->path);
+    if (d->from.fd < 0)
+        return error_set(err, "device.failed", EPERM, "cannot make device %s", d->path);
     int n = tree_bind(r, d->from.fd, d->from.detached, false, target, d->path, &c, 1, &failed);
     if (n < 0)
         error_set(err, "device.failed", errno, "cannot bind the host's %s at %s", d->from.path, d->path);

@@ -13,10 +13,9 @@ struct rootfs_device {
     mode_t mode; // permission bits, exact
     uid_t uid;
     gid_t gid;
-    bool only_if_missing; // a default device: whatever device is there already is fine
-    struct rootfs_source
-        from; // the host's node, for a bind where mknod is not possible; path NULL: none. The child calls
-              // rootfs_source_reopen for it as for every source
+    bool only_if_missing;      // a default device: whatever device is there already is fine
+    struct rootfs_source from; // the host's node, for a bind where mknod is not possible; path NULL: none.
+                               // The child calls rootfs_source_reopen for it as for every source
 };
 
 // Parent, in advance, when mknod will not be possible: opens the host's node and checks that it is that

@@ -124,10 +124,10 @@ static int refused(struct rootfs *r, const struct rootfs_mount *m, const char *w
     error_set(err, "mount.failed", errnum, "cannot mount %s at %s", m->type, where);
     if (errnum == ENODEV)
         error_hint(err, "this kernel has no file system \"%s\"", m->type);
-    else if (why[0])
-        error_hint(err, "the kernel says: %s", why);
     else if (errnum == EPERM && (str_eq(m->type, "proc") || str_eq(m->type, "sysfs")))
         hint_masks(r, m, err);
+    else if (why[0])
+        error_hint(err, "the kernel says: %s", why);
     else if (errnum == EINVAL && m->data)
         error_hint(err, "the options that go to the file system are \"%s\"", m->data);
     errno = errnum;
