@@ -12,7 +12,7 @@
 #include "runtime/rootfs/device.h"
 #include "runtime/rootfs/internal.h"
 
-int rootfs_open_ptmx(struct rootfs *r, int *out, struct error *err) {
+int rootfs_open_ptmx(struct rootfs *r, int *master, struct error *err) {
     cleanup_fd int node = rootfs_resolve(r, "/dev/pts/ptmx", ROOTFS_NOFOLLOW);
     if (node < 0) {
         error_set(err, "terminal.failed", errno, "cannot open /dev/pts/ptmx in the container");
@@ -30,7 +30,7 @@ int rootfs_open_ptmx(struct rootfs *r, int *out, struct error *err) {
     int fd = openat(r->proc_fd, path, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return error_set(err, "terminal.failed", errno, "cannot open a new terminal");
-    *out = fd;
+    *master = fd;
     return 0;
 }
 

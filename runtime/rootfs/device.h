@@ -8,14 +8,15 @@
 
 struct rootfs_device {
     const char *path; // in the container
-    char type;        // 'c', 'b' or 'p'
+    // The host's node, for a bind where mknod is not possible; path NULL: none. As for every source, the
+    // child calls rootfs_source_reopen.
+    struct rootfs_source from;
     unsigned major, minor;
     mode_t mode; // permission bits, exact
     uid_t uid;
     gid_t gid;
-    bool only_if_missing;      // a default device: whatever device is there already is fine
-    struct rootfs_source from; // the host's node, for a bind where mknod is not possible; path NULL: none.
-                               // The child calls rootfs_source_reopen for it as for every source
+    char type;            // 'c', 'b' or 'p'
+    bool only_if_missing; // a default device: whatever device is there already is fine
 };
 
 // Parent, in advance, when mknod will not be possible: opens the host's node and checks that it is that
@@ -29,8 +30,8 @@ int rootfs_device_open(struct rootfs *r, struct rootfs_device *d, struct error *
 int rootfs_devices(struct rootfs *r, struct rootfs_device *list, size_t n, size_t *failed, struct error *err);
 
 // Opens the master side of a new terminal from the container's own devpts: /dev/pts/ptmx, proved to be
-// devpts, inode 2, char 5:2 before it is opened for use. O_RDWR|O_NOCTTY|O_CLOEXEC in *fd.
-int rootfs_open_ptmx(struct rootfs *r, int *fd, struct error *err);
+// devpts, inode 2, char 5:2 before it is opened for use. O_RDWR|O_NOCTTY|O_CLOEXEC in *master.
+int rootfs_open_ptmx(struct rootfs *r, int *master, struct error *err);
 
 // Binds the terminal `slave_fd` (from TIOCGPTPEER of the above) over /dev/console, which is made if it is
 // missing; a link or directory there is an error.
