@@ -13,10 +13,12 @@
 #include "lib/str.h"
 #include "runtime/cgroup/cgroup.h"
 
+#define UNUSED __attribute__((unused)) // each test takes what it needs
+
 static struct arena arena;
 static struct error err;
 
-static struct host_hierarchy v1_list[] = {
+static struct host_hierarchy UNUSED v1_list[] = {
     { "cpu,cpuacct", "", "/sys/fs/cgroup/cpu,cpuacct", "/own", false },
     { "cpuset", "", "/sys/fs/cgroup/cpuset", "/own", false },
     { "memory", "", "/sys/fs/cgroup/memory", "/own", false },
@@ -25,25 +27,25 @@ static struct host_hierarchy v1_list[] = {
     { "hugetlb", "", "/sys/fs/cgroup/hugetlb", "/own", false },
     { "name=systemd", "", "/sys/fs/cgroup/systemd", "/own", false },
 };
-static struct host_hierarchy hybrid_list[] = {
+static struct host_hierarchy UNUSED hybrid_list[] = {
     { "memory", "", "/sys/fs/cgroup/memory", "/", false },
     { "devices", "", "/sys/fs/cgroup/devices", "/", false },
     { "", "hugetlb", "/sys/fs/cgroup/unified", "/", true },
 };
-static struct host_hierarchy v2_list[] = {
+static struct host_hierarchy UNUSED v2_list[] = {
     { "", "cpuset cpu io memory hugetlb pids", "/sys/fs/cgroup", "/user.slice/me.scope", true },
 };
-static const char *page_sizes[] = { "2MB", "1GB" };
+static const char *UNUSED page_sizes[] = { "2MB", "1GB" };
 
 #define HOST(kind, list)                                                                          \
     {                                                                                             \
         .layout = (kind), .hierarchies = (list), .n_hierarchies = sizeof(list) / sizeof(*(list)), \
         .hugepage_sizes = page_sizes, .n_hugepage_sizes = 2, .unmounted = ""                      \
     }
-static struct host_cgroups host_v1 = HOST(HOST_CGROUP_V1, v1_list);
-static struct host_cgroups host_hybrid = HOST(HOST_CGROUP_HYBRID, hybrid_list);
-static struct host_cgroups host_v2 = HOST(HOST_CGROUP_V2, v2_list);
-static struct host_cgroups host_none = { .layout = HOST_CGROUP_NONE, .unmounted = "" };
+static struct host_cgroups UNUSED host_v1 = HOST(HOST_CGROUP_V1, v1_list);
+static struct host_cgroups UNUSED host_hybrid = HOST(HOST_CGROUP_HYBRID, hybrid_list);
+static struct host_cgroups UNUSED host_v2 = HOST(HOST_CGROUP_V2, v2_list);
+static struct host_cgroups UNUSED host_none = { .layout = HOST_CGROUP_NONE, .unmounted = "" };
 
 static inline struct cgroup_plan translate(const struct spec *spec, const struct host_cgroups *host) {
     struct cgroup_plan plan;
