@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/fd.h"
 #include "lib/str.h"
 #include "lib/sys.h"
 #include "runtime/process/rawid.h"
@@ -154,18 +155,26 @@ int lookup_executable(const struct spec_process *process, char *path, size_t siz
 
 // ---------------------------------------------------------------- the working directory
 
-// mkdir -p of an absolute path, root:root 0755. Best effort: chdir tells what is wrong.
+// mkdir -p of an absolute path, root:root 0755, one directory handle after the other. Best effort: chdir
+// tells what is wrong.
 static void make_directories(const char *cwd) {
-    char path[PATH_MAX];
-    if (str_copy(path, sizeof(path), cwd) < strlen(cwd))
-        return;
     mode_t old = umask(022);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0755);
-        *slash = '/';
+    cleanup_fd int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (const char *at = cwd; dir >= 0 && *at;) {
+        char name[NAME_MAX + 1];
+        size_t n = strcspn(at, "/");
+        if (n > NAME_MAX)
+            break;
+        memcpy(name, at, n);
+        name[n] = '\0';
+        at += n + (at[n] == '/');
+        if (n == 0)
+            continue;
+        (void)mkdirat(dir, name, 0755);
+        int next = openat(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd_close(&dir);
+        dir = next;
     }
-    (void)mkdir(path, 0755);
     umask(old);
 }
 

@@ -249,7 +249,7 @@ static int translate_args(const struct spec_syscall *call, const char *origin, s
 static int add_syscall(struct compiler *c, size_t index, struct error *err) {
     const struct spec_syscall *call = &c->profile->syscalls[index];
     char origin[64];
-    uint32_t action;
+    uint32_t action = 0;
     bool alternatives;
     snprintf(origin, sizeof(origin), "/linux/seccomp/syscalls/%zu", index);
     if (translate_action(call->action, call->has_errno_ret, call->errno_ret, origin, &action, err) < 0)

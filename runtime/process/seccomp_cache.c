@@ -160,7 +160,7 @@ static void sweep(int dir_fd) {
     }
     size_t n = 0;
     const struct dirent *entry;
-    while ((entry = readdir(dir)))
+    while (readdir(dir))
         n++;
     if (n > CACHE_ENTRIES) {
         rewinddir(dir);

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "lib/str.h"
 #include "runtime/process/execve_explain.h"
 
 static struct error err;
@@ -69,8 +70,11 @@ static void test_scripts(void **state) {
     make_text("noshebang2", "echo\n", 0755);
     expect(make_text("nested", text, 0755), ENOEXEC, "noshebang2 has no #! line");
     memset(text, 'a', 400);
-    memcpy(text, "#!/", 3);
-    strcpy(text + 400, "\n");
+    text[0] = '#';
+    text[1] = '!';
+    text[2] = '/';
+    text[400] = '\n';
+    text[401] = '\0';
     expect(make_text("long", text, 0755), ENOEXEC, "longer than the 256 bytes");
 }
 
@@ -95,11 +99,9 @@ static void test_access(void **state) {
     assert_int_equal(mkfifo(in_dir("fifo"), 0755), 0);
     assert_int_equal(execve_explain(in_dir("fifo"), ENOEXEC, &err), -1); // does not hang
     // Names of any length are cut off, not written past the end.
-    char *name = malloc(5000);
-    memset(name, 'n', 4999);
-    name[4999] = '\0';
+    static char name[5000];
+    memset(name, 'n', sizeof(name) - 1);
     assert_int_equal(execve_explain(name, ENOENT, &err), -1);
-    free(name);
 }
 
 // ---------------------------------------------------------------- ELF
@@ -131,7 +133,7 @@ static struct elf native(const char *interp) {
     e.interp.p_type = PT_INTERP;
     e.interp.p_offset = offsetof(struct elf, name);
     e.interp.p_filesz = strlen(interp) + 1;
-    strcpy(e.name, interp);
+    str_copy(e.name, sizeof(e.name), interp);
     return e;
 }
 
@@ -181,17 +183,16 @@ static void test_elf(void **state) {
 // Whatever the bytes are, nothing is read out of bounds (run under ASan).
 static void test_noise(void **state) {
     (void)state;
+    static const unsigned char heads[2][6] = { { '#', '!', '/', 'a', 'b', '\n' },
+                                               { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB } };
     unsigned seed = 1;
     for (int i = 0; i < 300; i++) {
         unsigned char bytes[400];
         size_t n = (unsigned)rand_r(&seed) % sizeof(bytes);
         for (size_t j = 0; j < n; j++)
             bytes[j] = (unsigned char)rand_r(&seed);
-        memcpy(bytes,
-               i % 2 ? "\x7f"
-                       "ELF\x02\x01"
-                     : "#!/ab\n",
-               6);
+        for (size_t j = 0; j < 6; j++)
+            bytes[j] = heads[i % 2][j];
         if (i % 4 == 1)
             memset(bytes + 16, 0, 16);
         make_file("noise", bytes, n, 0755);

@@ -20,6 +20,7 @@ int main(void) {
 
 #include "lib/arena.h"
 #include "lib/fd.h"
+#include "lib/str.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/seccomp.h"
 #include "runtime/process/seccomp_prelude.h"
@@ -152,8 +153,8 @@ static struct spec_seccomp big_profile(int newest) {
     size_t n = 0;
     for (int nr = 0; nr <= newest; nr++) {
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
-        if (name && strcmp(name, "ptrace") && strcmp(name, "reboot") && strcmp(name, "mount") &&
-            strcmp(name, "socket"))
+        if (name && !str_eq(name, "ptrace") && !str_eq(name, "reboot") && !str_eq(name, "mount") &&
+            !str_eq(name, "socket"))
             names[n++] = arena_strdup(&arena, name);
         free(name);
     }
@@ -219,17 +220,17 @@ static void test_errno(void **state) {
 }
 
 static bool holds(const char *op, uint64_t arg, uint64_t value, uint64_t two) {
-    if (!strcmp(op, "SCMP_CMP_NE"))
+    if (str_eq(op, "SCMP_CMP_NE"))
         return arg != value;
-    if (!strcmp(op, "SCMP_CMP_LT"))
+    if (str_eq(op, "SCMP_CMP_LT"))
         return arg < value;
-    if (!strcmp(op, "SCMP_CMP_LE"))
+    if (str_eq(op, "SCMP_CMP_LE"))
         return arg <= value;
-    if (!strcmp(op, "SCMP_CMP_EQ"))
+    if (str_eq(op, "SCMP_CMP_EQ"))
         return arg == value;
-    if (!strcmp(op, "SCMP_CMP_GE"))
+    if (str_eq(op, "SCMP_CMP_GE"))
         return arg >= value;
-    if (!strcmp(op, "SCMP_CMP_GT"))
+    if (str_eq(op, "SCMP_CMP_GT"))
         return arg > value;
     return (arg & value) == two;
 }
@@ -300,9 +301,9 @@ static void test_big_profile(void **state) {
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
         bool named = false;
         for (size_t i = 0; name && i < s.syscalls[0].n_names; i++)
-            named |= strcmp(name, s.syscalls[0].names[i]) == 0;
+            named |= str_eq(name, s.syscalls[0].names[i]);
         uint32_t want = named ? SECCOMP_RET_ALLOW : ERRNO(nr > 334 ? ENOSYS : EPERM);
-        if (name && !strcmp(name, "socket"))
+        if (name && str_eq(name, "socket"))
             want = SECCOMP_RET_ALLOW;
         assert_int_equal(verdict_on(&p, seccomp_arch_native(), nr, 2, 0), want);
         free(name);
@@ -339,7 +340,7 @@ static void test_newer_calls(void **state) {
         RULE(&s, table[i].action, "statx");
         s.syscalls[0].has_errno_ret = s.has_default_errno_ret;
         s.syscalls[0].errno_ret = s.default_errno_ret;
-        RULE(&s, strcmp(table[i].action, "SCMP_ACT_ALLOW") ? "SCMP_ACT_ALLOW" : "SCMP_ACT_LOG", "read");
+        RULE(&s, !str_eq(table[i].action, "SCMP_ACT_ALLOW") ? "SCMP_ACT_ALLOW" : "SCMP_ACT_LOG", "read");
         struct seccomp_program p = compiled(&s);
         int statx_nr = seccomp_syscall_resolve_name("statx");
         assert_int_not_equal(verdict_on(&p, seccomp_arch_native(), statx_nr, 0, 0),

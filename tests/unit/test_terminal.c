@@ -15,6 +15,7 @@
 #include <termios.h>
 
 #include "lib/fd.h"
+#include "lib/str.h"
 #include "lib/sys.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/foreground.h"
@@ -119,6 +120,9 @@ static int receive(int listener) {
     assert_memory_equal(data, "/dev/ptmx", (size_t)n);
     assert_int_equal(msg.msg_controllen, CMSG_SPACE(sizeof(int)));
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    assert_non_null(c);
+    if (!c)
+        return -1;
     assert_int_equal(c->cmsg_type, SCM_RIGHTS);
     assert_int_equal(c->cmsg_len, CMSG_LEN(sizeof(int)));
     int got;
@@ -148,7 +152,7 @@ static void test_console_socket(void **state) {
     memset(name, 'd', 150);
     name[150] = '\0';
     assert_int_equal(mkdir(in_dir(name), 0755), 0);
-    strcat(name, "/s");
+    str_copy(name + 150, sizeof(name) - 150, "/s");
     assert_int_equal(rename(in_dir("s"), in_dir(name)), 0);
     assert_true(strlen(in_dir(name)) > 108);
     send_and_receive(in_dir(name), listener);
@@ -163,12 +167,12 @@ static void test_console_socket(void **state) {
 
 struct job {
     const char *script;
-    bool terminal;
-    const char *input; // NULL: /dev/null
-    int code;
+    const char *input;  // NULL: /dev/null
     const char *output; // what fd 1 must get, or NULL
     size_t output_size; // or only how much
-    int signal;         // sent to the waiting process after a while, 0: none
+    int code;
+    int signal; // sent to the waiting process once it has said "ready"; 0: none
+    bool terminal;
 };
 
 static pid_t spawn(const char *script, int slave) {

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/fd.h"
+#include "lib/str.h"
 #include "runtime/process/keyring.h"
 #include "runtime/process/labels.h"
 #include "runtime/process/stdio.h"
@@ -58,20 +59,19 @@ static void test_home_hostile(void **state) {
     (void)state;
     // A line longer than the reader's window, then a good one.
     size_t n = 20000;
-    char *text = malloc(n + 100);
+    static char text[20100];
     memset(text, 'x', n);
-    strcpy(text + n, ":x:7:7::/wrong:/bin/sh\nok:x:7:7::/seven:/bin/sh\n");
+    str_copy(text + n, 100, ":x:7:7::/wrong:/bin/sh\nok:x:7:7::/seven:/bin/sh\n");
     make_text("etc/passwd", text, 0644);
     assert_string_equal(home_of(7), "/seven");
     // A home longer than the buffer, and one with a NUL.
     snprintf(text, 100, "a:x:8:8::/");
     memset(text + 10, 'y', 300);
-    strcpy(text + 310, ":/bin/sh\n");
+    str_copy(text + 310, 100, ":/bin/sh\n");
     make_text("etc/passwd", text, 0644);
     assert_string_equal(home_of(8), "/");
     make_file("etc/passwd", "a:x:8:8::/a\0b:/bin/sh\n", 22, 0644);
     assert_string_equal(home_of(8), "/");
-    free(text);
     // Nothing that is not a small regular file in the root.
     assert_int_equal(truncate(in_dir("etc/passwd"), 2 << 20), 0);
     assert_string_equal(home_of(8), "/");
