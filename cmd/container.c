@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
@@ -17,7 +18,10 @@
 enum { MAX_CONFIG = 64 << 20 };
 
 static int read_config(const char *path, struct launch_request *r, struct arena *a, struct error *err) {
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+        return error_set(err, "config.missing", 0, "%s is not a regular file", path);
     if (fd < 0 && errno == ENOENT) {
         error_set(err, "config.missing", 0, "JSON specification file config.json not found");
         return error_hint(err, "looked for %s", path);

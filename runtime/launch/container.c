@@ -48,7 +48,7 @@ struct launch {
     int sock;     // to init
     int terminal; // master for the foreground, or -1
     struct init init;
-    bool hooks_began, pid_file_written;
+    bool pid_file_written;
     struct foreground foreground;
 };
 
@@ -266,7 +266,6 @@ static int give_maps(struct launch *l, struct error *err) {
 }
 
 static int run_runtime_hooks(struct launch *l, struct error *err) {
-    l->hooks_began = true;
     if (hooks_run(&l->subject, HOOK_PRESTART, "created", l->child.pid, l->arena, err) < 0)
         return -1;
     return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.pid, l->arena, err);
@@ -308,6 +307,13 @@ static struct monitor monitor_of(struct launch *l) {
 
 // ---------------------------------------------------------------- order and roll-back
 
+// Hooks of create that ran, or may have run, are answered by poststop (runtime.md, lifecycle).
+static bool has_create_hooks(const struct spec *spec) {
+    return spec->hooks[HOOK_PRESTART].n_hooks || spec->hooks[HOOK_CREATE_RUNTIME].n_hooks ||
+           spec->hooks[HOOK_CREATE_CONTAINER].n_hooks || spec->hooks[HOOK_START_CONTAINER].n_hooks ||
+           spec->hooks[HOOK_POSTSTART].n_hooks;
+}
+
 static void roll_back(struct launch *l) {
     struct error ignored;
     if (l->child.pidfd >= 0) {
@@ -317,7 +323,7 @@ static void roll_back(struct launch *l) {
         proc_wait_exit(l->child.pidfd, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
-    if (l->hooks_began)
+    if (l->child.pidfd >= 0 && has_create_hooks(l->plan->spec))
         hooks_run(&l->subject, HOOK_POSTSTOP, "stopped", 0, l->arena, &ignored);
     if (l->plan->mounts_on_host && l->child.pidfd >= 0)
         umount2(l->plan->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -390,7 +396,6 @@ static int await_exec(struct launch *l, struct error *err) {
     struct monitor m = monitor_of(l);
     if (monitor_until(&m, 0, err) < 0)
         return -1;
-    l->hooks_began = true;
     return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.pid, l->arena, err);
 }
 

@@ -30,9 +30,9 @@ struct launch_request {
 int launch_container(const struct launch_request *request, const struct plan *plan, struct arena *a,
                      struct error *err);
 
-// start: releases init, waits until it has executed the program, runs the poststart hooks. `dir` and `state` are loaded. 0,
-// or -1 with *err.
-int launch_start(const struct state_dir *dir, const struct state *state, struct arena *a, struct error *err);
+// start: releases init, waits until it has executed the program, runs the poststart hooks. `dir` and `state` are loaded. A
+// failing startContainer or poststart hook destroys the container. 0, or -1 with *err.
+int launch_start(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err);
 
 struct exec_request {
     const struct state_dir *dir;

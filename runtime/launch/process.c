@@ -4,7 +4,10 @@
 
 #include "runtime/launch/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
 
 #include "lib/log.h"
 #include "runtime/process/labels.h"
@@ -26,6 +29,27 @@ void process_init(struct init *in, const struct plan *plan) {
     };
 }
 
+// A limit that cannot be raised is refused while nothing is made yet; it is set much later, just before execve.
+static int check_rlimits(const struct spec_process *p, struct error *err) {
+    for (size_t i = 0; i < p->n_rlimits; i++) {
+        const struct spec_rlimit *want = &p->rlimits[i];
+        struct rlimit now;
+        if (getrlimit((__rlimit_resource_t)want->resource, &now) < 0 || want->hard <= now.rlim_max)
+            continue;
+        // Raised for a moment and lowered again: only the kernel knows all its rules (fs.nr_open, user namespaces).
+        struct rlimit higher = {now.rlim_cur, want->hard};
+        if (prlimit(0, (__rlimit_resource_t)want->resource, &higher, NULL) == 0) {
+            prlimit(0, (__rlimit_resource_t)want->resource, &now, NULL);
+            continue;
+        }
+        error_set(err, "rlimit.failed", errno, "%s: cannot raise the hard limit from %llu to %llu", want->type,
+                  (unsigned long long)now.rlim_max, (unsigned long long)want->hard);
+        snprintf(err->origin, sizeof(err->origin), "/process/rlimits/%zu", i);
+        return errno == EPERM ? error_hint(err, "it needs CAP_SYS_RESOURCE") : -1;
+    }
+    return 0;
+}
+
 int process_prepare(struct init *in, bool fresh_userns, struct error *err) {
     const struct spec_process *p = in->plan->process;
     if (rootfs_open_proc(&in->rootfs, err) < 0)
@@ -33,6 +57,8 @@ int process_prepare(struct init *in, bool fresh_userns, struct error *err) {
     if (!p)
         return 0;
     if (labels_check(p->apparmor_profile, p->selinux_label, err) < 0)
+        return -1;
+    if (check_rlimits(p, err) < 0)
         return -1;
     if (!p->capabilities)
         return 0;

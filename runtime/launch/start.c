@@ -72,7 +72,15 @@ static int await_exec(int connection, const struct state *state, struct error *e
     return strcmp(err->step, "execve") == 0 ? 0 : -1;
 }
 
-int launch_start(const struct state_dir *dir, const struct state *state, struct arena *a, struct error *err) {
+// What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure stays in *err.
+static int destroy(struct state_dir *dir, const struct state *state, struct arena *a) {
+    struct error later;
+    if (launch_kill_all(state, a, &later) < 0 || launch_delete(dir, state, a, &later) < 0)
+        log_warning("%s", later.msg);
+    return -1;
+}
+
+int launch_start(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err) {
     enum state_status status = state_status(dir, state);
     if (status != STATE_CREATED)
         return already(status, state, err);
@@ -87,18 +95,17 @@ int launch_start(const struct state_dir *dir, const struct state *state, struct 
     if (message_send(connection, MESSAGE_GO, 0, -1) < 0)
         return error_set(err, "start.failed", errno, "release init of container %s", state->id);
     int rc = await_exec(connection, state, err);
+    if (rc < 0)
+        return destroy(dir, state, a);
     unlinkat(dir->fd, STATE_START_SOCKET, 0);
     if (rc == 0) {
         log_debug("the program could not be executed: %s", err->msg);
         return 0;
     }
-    if (rc < 0 || !spec)
-        return rc < 0 ? -1 : 0;
-    struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};
-    if (hooks_run(&subject, HOOK_POSTSTART, "running", state->init.pid, a, err) == 0)
+    if (!spec)
         return 0;
-    struct error later;
-    if (launch_kill_all(state, a, &later) < 0)
-        log_warning("%s", later.msg);
-    return hooks_run(&subject, HOOK_POSTSTOP, "stopped", 0, a, &later) < 0 ? -1 : -1;
+    struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};
+    if (hooks_run(&subject, HOOK_POSTSTART, "running", state->init.pid, a, err) < 0)
+        return destroy(dir, state, a);
+    return 0;
 }

@@ -62,7 +62,7 @@ static void plan_namespaces(struct planner *pl) {
     for (int kind = 0; kind < N_NAMESPACES; kind++) {
         const struct spec_namespace *n = ns(pl, (enum spec_namespace_kind)kind);
         if (n->present && n->path) {
-            struct step *s = parent(pl, STEP_JOIN, origin(pl, "linux/namespaces", n->index));
+            struct step *s = parent(pl, STEP_JOIN, arena_printf(pl->a, "/linux/namespaces/%zu/path", n->index));
             s->join.kind = (enum spec_namespace_kind)kind;
             s->join.path = n->path;
         } else if (n->present) {
@@ -197,7 +197,7 @@ static void plan_one_mount(struct planner *pl, const struct spec_mount *m, const
         open_source(pl, &r->from, below_bundle(pl, m->source), m->recursive, where, false);
     } else if (m->kind == MOUNT_REMOUNT) {
         r->kind = ROOTFS_MOUNT_REMOUNT;
-        r->remount_bind = m->recursive;
+        r->remount_bind = m->remount_bind;
     }
 }
 
@@ -323,17 +323,6 @@ static void plan_links(struct planner *pl) {
 
 // ---------------------------------------------------------------- the rest
 
-// sysctl(8): the first separator decides whether '.' or '/' separates; the other one is then part of a name.
-static const char *sysctl_path(struct planner *pl, const char *key) {
-    char *path = arena_strdup(pl->a, key);
-    size_t first = strcspn(path, "./");
-    if (path[first] == '/')
-        return path;
-    for (char *c = path; *c; c++)
-        *c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
-    return path;
-}
-
 static void plan_cgroups(struct planner *pl) {
     const struct cgroup_plan *cg = pl->p->cgroup;
     if (!cg || cg->n_dirs == 0)
@@ -409,7 +398,7 @@ static void plan_after_mounts(struct planner *pl) {
         child(pl, STEP_CREATE_CONTAINER_HOOKS, "/hooks/createContainer");
     for (size_t i = 0; i < l->n_sysctl; i++) {
         struct step *s = child(pl, STEP_SYSCTL, arena_printf(pl->a, "/linux/sysctl/%s", l->sysctl[i].key));
-        s->key_value = (struct spec_key_value){sysctl_path(pl, l->sysctl[i].key), l->sysctl[i].value};
+        s->key_value = (struct spec_key_value){l->sysctl_paths[i], l->sysctl[i].value};
     }
     for (size_t i = 0; i < l->n_readonly_paths; i++)
         child(pl, STEP_READONLY_PATH, origin(pl, "linux/readonlyPaths", i))->text = l->readonly_paths[i];
