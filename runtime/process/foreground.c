@@ -21,7 +21,7 @@
 
 // ---------------------------------------------------------------- begin and end
 
-// Faults of our own must kill us, and the two that stop us from a terminal are for us alone.
+// Faults of our own must kill us.
 static const int not_blocked[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 
 int foreground_begin(struct foreground *f, struct error *err) {
@@ -29,6 +29,8 @@ int foreground_begin(struct foreground *f, struct error *err) {
     memset(f, 0, sizeof(*f));
     f->signal_fd = -1;
     f->tty = -1;
+    // Ignored by our caller, it would take the exit status away.
+    (void)signal(SIGCHLD, SIG_DFL);
     sigfillset(&set);
     for (size_t i = 0; i < sizeof(not_blocked) / sizeof(not_blocked[0]); i++)
         sigdelset(&set, not_blocked[i]);

@@ -354,6 +354,8 @@ int hook_run(const struct hook_call *call, const char *state_json, int cwd_fd, s
     r.state_left = strlen(state_json);
     if (pipes_open(&r.pipes) < 0)
         return error_set(err, "hook.failed", errno, "pipes for %s hook #%zu", call->kind, call->index);
+    // A caller may have started us with SIGCHLD ignored: then there would be no exit status to wait for.
+    (void)signal(SIGCHLD, SIG_DFL);
     pipe_signal_block(&old);
     // Most states fit into the pipe: then the hook finds all of it, and the end of file, when it starts.
     feed(&r);
