@@ -109,6 +109,11 @@ class Result:
         return self.out.splitlines()
 
 
+def whole(file):
+    """What a file holds, without moving the offset that it shares with the processes that write to it."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+
+
 class Running:
     """A nook that runs in the background."""
 
@@ -120,8 +125,7 @@ class Running:
         return self.popen.pid
 
     def text(self):
-        self.out.seek(0)
-        return self.out.read().decode(errors="replace")
+        return whole(self.out).decode(errors="replace")
 
     def signal(self, sig):
         self.popen.send_signal(sig)
@@ -151,11 +155,9 @@ class Running:
         rc = 128 - rc if rc < 0 else rc
         out = err = b""
         if self.out:
-            self.out.seek(0)
-            out = self.out.read()
+            out = whole(self.out)
         if self.err:
-            self.err.seek(0)
-            err = self.err.read()
+            err = whole(self.err)
         return Result(self.args, rc, out, err)
 
 

@@ -48,9 +48,9 @@ def one(pointer, value, *pointers, name=None):
 
 ROWS = [
     # versions
-    one("/ociVersion", ...), one("/ociVersion", "invalid"), one("/ociVersion", ""), one("/ociVersion", 1),
+    one("/ociVersion", ..., 'member "ociVersion"'), one("/ociVersion", "invalid"), one("/ociVersion", ""), one("/ociVersion", 1),
     one("/ociVersion", "1.0"), one("/ociVersion", "01.0.0"), one("/ociVersion", "2.0.0"), one("/ociVersion", "0.9.0"),
-    one("/ociVersion", "1.0.0-"), one("/ociVersion", None),
+    one("/ociVersion", "1.0.0-"), one("/ociVersion", None, "/ociVersion", 'member "ociVersion"'),
     # root
     one("/root", ...), one("/root", "rootfs"), one("/root/path", ...), one("/root/path", ""), one("/root/path", 1),
     one("/root/path", "missing"), one("/root/path", "config.json"), one("/root/path", "/no/such/dir"),
@@ -149,7 +149,7 @@ ROWS = [
     ("mapping that wraps", [(f"{NS}/5", {"type": "user"}), ("/linux/gidMappings", ONE_MAP), ("/linux/uidMappings", [{"containerID": 0, "hostID": MAX32 - 5, "size": 10}])],
      ["/linux/uidMappings/0", "/linux/uidMappings/0/size", "/linux/uidMappings/0/hostID", "/linux/uidMappings"]),
     ("overlapping mappings", [(f"{NS}/5", {"type": "user"}), ("/linux/gidMappings", ONE_MAP), ("/linux/uidMappings", ONE_MAP + [{"containerID": 5, "hostID": 200000, "size": 10}])],
-     ["/linux/uidMappings", "/linux/uidMappings/1"]),
+     ["/linux/uidMappings", "/linux/uidMappings/1", "/linux/uidMappings/1/containerID"]),
     ("341 mappings", [(f"{NS}/5", {"type": "user"}), ("/linux/gidMappings", ONE_MAP), ("/linux/uidMappings", [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(341)])],
      ["/linux/uidMappings", "/linux/uidMappings/340"]),
     ("100000 mappings", [(f"{NS}/5", {"type": "user"}), ("/linux/gidMappings", ONE_MAP), ("/linux/uidMappings", [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(100000)])],
@@ -212,10 +212,10 @@ ROWS = [
     one("/linux/sysctl", {"kernel.hostname": "x"}, "/linux/sysctl/kernel.hostname"),
     one("/linux/sysctl", {"vm.swappiness": "60"}, "/linux/sysctl/vm.swappiness"),
     one("/linux/sysctl", {"net.no.such": "1"}, "/linux/sysctl/net.no.such"),
-    one("/linux/sysctl", {"kernel.shmmax\n": "1"}, "/linux/sysctl"),
-    one("/linux/sysctl", {"net/../kernel/core_pattern": "core"}, "/linux/sysctl"),
-    one("/linux/sysctl", {"net.ipv4.../kernel": "1"}, "/linux/sysctl"),
-    one("/linux/sysctl", {"": "1"}, "/linux/sysctl"),
+    one("/linux/sysctl", {"kernel.shmmax\n": "1"}, "/linux/sysctl", "/linux/sysctl/kernel.shmmax"),
+    one("/linux/sysctl", {"net/../kernel/core_pattern": "core"}, "/linux/sysctl", "/linux/sysctl/net~1..~1kernel~1core_pattern"),
+    one("/linux/sysctl", {"net.ipv4.../kernel": "1"}, "/linux/sysctl", "/linux/sysctl/net.ipv4...~1kernel"),
+    one("/linux/sysctl", {"": "1"}, "/linux/sysctl", "/linux/sysctl/"),
     ("net sysctl without a network namespace", [(f"{NS}/1", ...), ("/linux/sysctl", {"net.ipv4.ip_forward": "0"})], ["/linux/sysctl/net.ipv4.ip_forward"]),
     ("ipc sysctl without an IPC namespace", [(f"{NS}/2", ...), ("/linux/sysctl", {"kernel.shmmni": "4096"})], ["/linux/sysctl/kernel.shmmni"]),
     # paths
@@ -257,7 +257,8 @@ def test_bad_config(box, row):
         harness.set_pointer(box.config, pointer, value)
     pointer, value = edits[-1]
     if not pointers:
-        pointers = [pointer] if value is not ... else [pointer, pointer.rpartition("/")[0] or pointer]
+        # the path of a namespace may be told by the namespace's own pointer
+        pointers = [pointer, pointer.removesuffix("/path")] if value is not ... else [pointer, pointer.rpartition("/")[0] or pointer]
     box.refuse(pointers=pointers)
 
 

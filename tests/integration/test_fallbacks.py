@@ -31,7 +31,6 @@ SETS = {
     "mount_setattr": ["mount_setattr"],
     "fsopen": ["fsopen", "fsmount", "fsconfig"],
     "open_tree": ["open_tree"],
-    "move_mount": ["move_mount"],
     "clone3": ["clone3"],
     "pidfd": ["pidfd_open", "pidfd_send_signal", "pidfd_getfd"],
     "close_range": ["close_range"],
@@ -39,7 +38,6 @@ SETS = {
     "statx": ["statx"],
     "faccessat2": ["faccessat2"],
     "keyctl": ["keyctl", "add_key", "request_key"],
-    "execveat": ["execveat"],
     "everything new": ["openat2", "open_tree", "fsopen", "fsmount", "fsconfig", "fspick", "move_mount", "mount_setattr", "clone3", "pidfd_open",
                        "pidfd_send_signal", "pidfd_getfd", "close_range", "faccessat2"],
 }

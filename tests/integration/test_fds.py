@@ -84,6 +84,7 @@ def spawn_with(box, contents, *flags, verb="run", env=None):
     args = ["run", "--bundle", box.dir, *flags, box.id] if verb == "run" else verb
 
     def setup():
+        os.closerange(3, 190)
         for i, text in enumerate(contents):
             r, w = os.pipe()
             os.write(w, (text or "").encode())
@@ -99,7 +100,10 @@ def spawn_with(box, contents, *flags, verb="run", env=None):
 
     out = open(box.nook.tmp / "out", "w+b")
     err = open(box.nook.tmp / "err", "w+b")
-    p = subprocess.Popen(box.nook.command(args), stdin=subprocess.DEVNULL, stdout=out, stderr=err, close_fds=False,
+    command = box.nook.command(args)
+    if env:
+        command = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *command]  # as systemd and conmon set it
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, close_fds=False,
                          env=box.nook.environment(env), preexec_fn=setup)
     rc = p.wait(10)
     out.seek(0)

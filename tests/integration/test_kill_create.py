@@ -30,6 +30,8 @@ def configure(box, kind):
     box.resources["pids"] = {"limit": 50}
     if kind == "rich":
         box.userns().namespace("cgroup")
+        (box.rootfs / "mnt/new").mkdir()
+        (box.rootfs / "etc/x").touch()
         box.namespace("time")
         box.mount("/mnt/new", "tmpfs", "t", ["ro"]).mount("/etc/x", "bind", box.dir / "config.json", ["bind", "ro"])
         box.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}

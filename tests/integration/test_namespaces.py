@@ -81,7 +81,7 @@ def test_ns6_none_listed(box, nook):
     del box.config["hostname"]
     box.config["mounts"] = []
     nook.prefix = ["unshare", "-m", "--propagation", "private"]
-    r = box.sh("ls /; readlink /proc/self/ns/uts").run()
+    r = box.args("ls", "/").run()
     assert r.rc == 0 and "bin" in r.out.split(), r
 
 

@@ -81,10 +81,7 @@ def test_cap1_five_sets_exact_for_root(box):
             "effective": ["CAP_CHOWN", "CAP_KILL"], "inheritable": ["CAP_KILL", "CAP_SETUID"], "ambient": ["CAP_KILL"]}
     box.process["capabilities"] = want
     box.process["noNewPrivileges"] = False
-    box.sleep().create()
-    got = caps_of(box.proc)
-    assert got["bounding"] == mask(want["bounding"])
-    box.start()
+    box.sleep().up()
     got = caps_of(box.proc)
     for s in ("bounding", "inheritable", "ambient"):
         assert got[s] == mask(want[s]), s
