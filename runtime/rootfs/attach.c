@@ -45,10 +45,12 @@ int tree_attach(int tree, int target) {
     return sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-static int bind_by_path(int source, bool recursive, int target) {
+static int bind_by_path(const struct rootfs *r, int source, bool recursive, int target) {
     char from[FD_PATH_SIZE];
     char to[FD_PATH_SIZE];
     unsigned long flags = MS_BIND | (recursive ? MS_REC : 0);
+    if (fchdir(r->proc_fd) < 0)
+        return -1;
     return mount(fd_path(from, source), fd_path(to, target), NULL, flags, NULL);
 }
 
@@ -70,7 +72,7 @@ int tree_bind(struct rootfs *r, int source, bool detached, bool recursive, int t
         if (tree_attach(tree, target) < 0)
             return -1;
     } else {
-        if (errno != ENOSYS || bind_by_path(source, recursive, target) < 0)
+        if (errno != ENOSYS || bind_by_path(r, source, recursive, target) < 0)
             return -1;
         own = n ? rootfs_resolve(r, where, 0) : -1; // what is on top now
         if (n && own < 0)

@@ -93,10 +93,14 @@ static unsigned long changed_flags(unsigned long flags, const struct mount_chang
     return flags;
 }
 
-static int change_by_remount(int fd, const struct mount_change *c) {
-    // A directory is reached without /proc, which is the container's after the pivot (CVE-2026-115521).
+static int change_by_remount(const struct rootfs *r, int fd, const struct mount_change *c) {
     char buf[FD_PATH_SIZE];
-    const char *path = fchdir(fd) == 0 ? "." : fd_path(buf, fd);
+    const char *path = ".";
+    if (fchdir(fd) < 0) { // not a directory
+        path = fd_path(buf, fd);
+        if (fchdir(r->proc_fd) < 0)
+            return -1;
+    }
     if (c->set || c->clr) {
         unsigned long before;
         unsigned long after;
@@ -145,5 +149,5 @@ int mount_change_apply(struct rootfs *r, int fd, bool attached, const struct mou
         errno = ENOSYS;
         return -1;
     }
-    return change_by_remount(fd, c);
+    return change_by_remount(r, fd, c);
 }

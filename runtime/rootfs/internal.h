@@ -16,10 +16,11 @@
 #define ROOTFS_PROC_MAGIC   0x9fa0
 #define ROOTFS_DEVPTS_MAGIC 0x1cd1
 
-// "/proc/self/fd/N" of the host's /proc, for calls that take no descriptor.
+// Names a descriptor for calls that take none: "self/fd/N", relative to our own procfs, to be used after
+// fchdir(r->proc_fd). Never by "/proc", which may be the container's (CVE-2026-115521).
 #define FD_PATH_SIZE 32
 static inline const char *fd_path(char buf[FD_PATH_SIZE], int fd) {
-    snprintf(buf, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+    snprintf(buf, FD_PATH_SIZE, "self/fd/%d", fd);
     return buf;
 }
 

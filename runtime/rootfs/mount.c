@@ -225,7 +225,8 @@ static int mount_new(struct rootfs *r, struct rootfs_mount *m, int target, const
 }
 
 // MS_REMOUNT of a superblock sets its flags and the mount's anew: those that are not named stay as they are.
-static int remount_superblock(const struct rootfs_mount *m, int fd, struct error *err) {
+static int remount_superblock(const struct rootfs *r, const struct rootfs_mount *m, int fd,
+                              struct error *err) {
     unsigned long now;
     char path[FD_PATH_SIZE];
     if (mount_flags(fd, &now) < 0)
@@ -233,7 +234,7 @@ static int remount_superblock(const struct rootfs_mount *m, int fd, struct error
     if (m->flags & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME))
         now &= ~(unsigned long)(MS_NOATIME | MS_RELATIME | MS_STRICTATIME);
     unsigned long flags = MS_REMOUNT | (now & ~m->cleared) | m->flags;
-    const char *at = fchdir(fd) == 0 ? "." : fd_path(path, fd);
+    const char *at = fchdir(fd) == 0 ? "." : fchdir(r->proc_fd) == 0 ? fd_path(path, fd) : "";
     if (mount(NULL, at, NULL, flags, m->data) < 0) {
         int errnum = errno;
         error_set(err, "mount.failed", errnum, "cannot remount %s", m->destination);
@@ -246,7 +247,7 @@ static int remount_superblock(const struct rootfs_mount *m, int fd, struct error
 
 static int remount(struct rootfs *r, const struct rootfs_mount *m, int fd, struct error *err) {
     if (!m->remount_bind)
-        return remount_superblock(m, fd, err);
+        return remount_superblock(r, m, fd, err);
     struct mount_change own = { 0 };
     struct change_list list = { .n = 0 };
     mount_change_from_flags(&own, m->flags, m->cleared);

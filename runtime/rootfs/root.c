@@ -41,7 +41,7 @@ static int attach_tree(int tree, const char *path) {
 
 static int attach_by_bind(struct rootfs *r, const struct rootfs_source *s, const struct mount_change *c) {
     char from[FD_PATH_SIZE];
-    if (mount(fd_path(from, s->fd), s->path, NULL, MS_BIND | MS_REC, NULL) < 0)
+    if (fchdir(r->proc_fd) < 0 || mount(fd_path(from, s->fd), s->path, NULL, MS_BIND | MS_REC, NULL) < 0)
         return -1;
     cleanup_fd int fd = open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || mount_change_apply(r, fd, true, c) < 0)

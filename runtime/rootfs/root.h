@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The root itself: attached, entered, made read-only. Order: rootfs_source_open (parent), rootfs_begin,
-// rootfs_set_propagation, rootfs_source_reopen for each source, rootfs_attach_root, [mounts, devices, links,
-// masks; createContainer hooks], rootfs_pivot or rootfs_no_pivot, rootfs_set_root_propagation,
-// rootfs_readonly_root. Everything that mounts comes before the pivot: some calls name their target
-// /proc/self/fd/N, and that must be the host's /proc.
+// rootfs_set_propagation, rootfs_source_reopen for every source (of mounts and devices too),
+// rootfs_attach_root, [mounts, devices, links, masks; createContainer hooks], rootfs_pivot or
+// rootfs_no_pivot, rootfs_set_root_propagation, rootfs_readonly_root. Masks and binds come before the pivot:
+// afterwards the host's mounts, which they clone, are gone.
 #ifndef NOOK_RUNTIME_ROOTFS_ROOT_H
 #define NOOK_RUNTIME_ROOTFS_ROOT_H
 
