@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/log.h"
 #include "lib/str.h"
 #include "runtime/config/parse.h"
+#include "runtime/launch/notify.h"
 
 enum { MAX_CONFIG = 64 << 20 };
 
@@ -75,12 +77,19 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         .trace = c->trace,
     };
     settle_descriptors(o, &r->plan);
+    if (notify_host_socket())
+        r->plan.notify_directory = arena_printf(a, "%s/%s/%s", c->root, c->args[0], NOTIFY_DIRECTORY);
     const char *path = o->config && *o->config ? o->config : arena_printf(a, "%s/config.json", bundle);
     if (read_config(path, r, a, err) < 0)
         return NULL;
     struct spec *spec = config_parse(r->config_text, r->config_size, a, err);
     if (!spec)
         return NULL;
+    // A terminal in the foreground wants to be copied all the time: nobody could wait for READY=1.
+    if (r->plan.notify_directory && (!spec->process || (spec->process->terminal && r->foreground))) {
+        log_warning("NOTIFY_SOCKET is not passed to a container with a terminal in the foreground");
+        r->plan.notify_directory = NULL;
+    }
     struct host host = {0};
     if (host_probe(&host, cgroup_needed(spec, a), a, err) < 0)
         return NULL;

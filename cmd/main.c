@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,8 @@ int main(int argc, char **argv) {
     struct command c = { .arena = &arena, .argv = argv };
     struct error err = { 0 };
 
+    // Who starts us with SIGCHLD ignored would have the kernel reap what we wait for.
+    signal(SIGCHLD, SIG_DFL);
     if (open_standard_streams() < 0)
         return 1;
     int rc = run_command(&c, (const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0, &err);

@@ -124,7 +124,7 @@ static int step_new_session(struct init *in, const struct step *s, struct error 
 }
 
 static int step_keyring(struct init *in, const struct step *s, struct error *err) {
-    char warning[256];
+    char warning[512];
     const struct spec_process *process = in->plan->process;
     if (process && process->selinux_label &&
         labels_set_keyring(in->rootfs.proc_fd, process->selinux_label, err) < 0)

@@ -26,6 +26,7 @@
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
 #include "runtime/launch/monitor.h"
+#include "runtime/launch/notify.h"
 #include "runtime/launch/pidfile.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/attributes.h"
@@ -46,6 +47,7 @@ struct launch {
     struct clone_result child;
     bool in_cgroup;
     int sock;     // to init
+    int notify;   // run: what the program says to sd_notify, or -1
     int terminal; // master for the foreground, or -1
     struct init init;
     bool pid_file_written;
@@ -60,14 +62,13 @@ static void remove_cgroups_of(const struct state *old, void *arg) {
         log_warning("%s", err.msg);
 }
 
-// How many components at the end of a cgroup's path are not there yet, and so will be ours.
-static unsigned missing_components(const struct cgroup_dir *dir, struct arena *a) {
-    char *path = arena_strdup(a, dir->dir);
-    size_t top = strlen(dir->mount_point);
-    unsigned missing = 0;
-    for (char *slash; access(path, F_OK) != 0 && (slash = strrchr(path, '/')) && (size_t)(slash - path) >= top; missing++)
-        *slash = '\0';
-    return missing;
+static void record_cgroups(struct launch *l, const struct cgroup_place *places, size_t n) {
+    l->state.cgroups = NULL;
+    l->state.n_cgroups = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
+        *c = (struct state_cgroup){places[i].controllers, places[i].dir, places[i].made};
+    }
 }
 
 static int step_claim(struct launch *l, const struct step *s, struct error *err) {
@@ -94,16 +95,19 @@ static int step_claim(struct launch *l, const struct step *s, struct error *err)
         *pair = (struct state_pair){spec->annotations[i].key, spec->annotations[i].value};
     }
     // Where the cgroups will be is written down before they are made, so that a death in between leaves no secret.
-    const struct cgroup_plan *cg = l->plan->cgroup;
-    for (size_t i = 0; cg && i < cg->n_dirs; i++) {
-        struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
-        *c = (struct state_cgroup){cg->dirs[i].controllers, cg->dirs[i].dir, missing_components(&cg->dirs[i], l->arena)};
+    if (l->plan->cgroup) {
+        struct cgroup_place *places;
+        size_t n;
+        cgroup_predict(l->plan->cgroup, l->arena, &places, &n);
+        record_cgroups(l, places, n);
     }
     if (state_save(&l->dir, l->arena, &l->state, err) < 0)
         return -1;
     cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || fd_write_all(fd, l->request->config_text, l->request->config_size) < 0)
         return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->id);
+    if (r->notify_directory && notify_make_directory(l->dir.fd, err) < 0)
+        return -1;
     if (!l->plan->process && !r->wait_start)
         return error_set_at(err, "config.invalid", 0, "/process", "there is no process to run");
     return 0;
@@ -146,13 +150,7 @@ static int step_cgroup_make(struct launch *l, const struct step *s, struct error
     l->cgroup_made = true;
     for (size_t i = 0; i < l->cgroup.n_warnings; i++)
         log_warning("%s", l->cgroup.warnings[i]);
-    l->state.n_cgroups = 0;
-    l->state.cgroups = NULL;
-    for (size_t i = 0; i < l->cgroup.n_places; i++) {
-        const struct cgroup_place *p = &l->cgroup.places[i];
-        struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
-        *c = (struct state_cgroup){p->controllers, p->dir, p->made};
-    }
+    record_cgroups(l, l->cgroup.places, l->cgroup.n_places);
     l->init.cgroup = &l->cgroup.join;
     l->clone.cgroup_fd = l->cgroup.join.v2;
     return 0;
@@ -199,6 +197,12 @@ static void close_sources(const struct plan *p) {
 }
 
 static int step_clone(struct launch *l, const struct step *s, struct error *err) {
+    // create leaves listening to `start`, which then has somebody to tell.
+    if (l->request->plan.notify_directory && !l->request->plan.wait_start) {
+        l->notify = notify_listen(l->dir.fd, err);
+        if (l->notify < 0)
+            return -1;
+    }
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_set(err, "clone.failed", errno, "socketpair");
@@ -337,6 +341,7 @@ static void roll_back(struct launch *l) {
 
 static void close_all(struct launch *l) {
     fd_close(&l->sock);
+    fd_close(&l->notify);
     fd_close(&l->init.console_sock);
     fd_close(&l->init.bundle_fd);
     fd_close(&l->init.join_mount);
@@ -396,6 +401,9 @@ static int await_exec(struct launch *l, struct error *err) {
     struct monitor m = monitor_of(l);
     if (monitor_until(&m, 0, err) < 0)
         return -1;
+    if (l->notify >= 0 &&
+        notify_wait_ready(l->notify, l->child.pidfd, l->child.pid, l->foreground.signal_fd, err) < 0)
+        return -1;
     return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.pid, l->arena, err);
 }
 
@@ -453,7 +461,7 @@ static int prepare(struct launch *l, struct error *err) {
     const struct launch_request *r = l->request;
     for (int i = 0; i < N_NAMESPACES; i++)
         l->clone.join[i] = -1;
-    l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = -1;
+    l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
     l->child = (struct clone_result){.pid = -1, .pidfd = -1};
     l->dir = STATE_DIR_NONE;

@@ -10,6 +10,8 @@ libnook_a_SOURCES += \
 	runtime/launch/launch.h \
 	runtime/launch/monitor.c \
 	runtime/launch/monitor.h \
+	runtime/launch/notify.c \
+	runtime/launch/notify.h \
 	runtime/launch/pidfile.c \
 	runtime/launch/pidfile.h \
 	runtime/launch/process.c \

@@ -9,11 +9,13 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "lib/sys.h"
 #include "runtime/config/parse.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/notify.h"
 
 enum { MAX_CONFIG = 64 << 20, START_LIMIT_MS = 10 * 60 * 1000 };
 
@@ -72,6 +74,11 @@ static int await_exec(int connection, const struct state *state, struct error *e
     return strcmp(err->step, "execve") == 0 ? 0 : -1;
 }
 
+static int await_ready(int notify, const struct state *state, struct error *err) {
+    cleanup_fd int pidfd = proc_open(&state->init);
+    return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, state->init.pid, -1, err);
+}
+
 // What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure stays in *err.
 static int destroy(struct state_dir *dir, const struct state *state, struct arena *a) {
     struct error later;
@@ -89,6 +96,12 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
     struct spec *spec = launch_spec_with_hooks(dir, "poststart", a, err);
     if (!spec && err->code[0])
         return -1;
+    cleanup_fd int notify = -1;
+    if (notify_host_socket() && notify_has_directory(dir->fd)) {
+        notify = notify_listen(dir->fd, err);
+        if (notify < 0)
+            return -1;
+    }
     cleanup_fd int connection = state_connect_start_socket(dir->fd);
     if (connection < 0)
         return already(state_status(dir, state), state, err);
@@ -102,6 +115,8 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
         log_debug("the program could not be executed: %s", err->msg);
         return 0;
     }
+    if (notify >= 0 && await_ready(notify, state, err) < 0)
+        return -1;
     if (!spec)
         return 0;
     struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};

@@ -22,13 +22,13 @@ static bool has_variable(const struct spec_process *process, const char *name) {
     return false;
 }
 
-void plan_environment(struct plan *p, unsigned listen_fds, struct arena *a) {
+void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct arena *a) {
     const struct spec_process *process = p->process;
-    p->env = arena_calloc(a, process->n_env + 4, sizeof(*p->env));
+    p->env = arena_calloc(a, process->n_env + 5, sizeof(*p->env));
     for (size_t i = 0; i < process->n_env; i++) {
         const char *entry = process->env[i];
         // An empty HOME counts as none.
-        if (str_eq(entry, "HOME="))
+        if (str_eq(entry, "HOME=") || (notify && str_starts(entry, "NOTIFY_SOCKET=")))
             continue;
         p->env_has_home = p->env_has_home || str_starts(entry, "HOME=");
         p->env[p->n_env++] = (char *)entry;
@@ -37,6 +37,8 @@ void plan_environment(struct plan *p, unsigned listen_fds, struct arena *a) {
         p->env[p->n_env++] = arena_printf(a, "LISTEN_FDS=%u", listen_fds);
     if (listen_fds && !has_variable(process, "LISTEN_PID"))
         p->env[p->n_env++] = arena_strdup(a, "LISTEN_PID=1");
+    if (notify)
+        p->env[p->n_env++] = arena_strdup(a, "NOTIFY_SOCKET=/run/notify/notify.sock");
 }
 
 void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a) {
@@ -50,8 +52,13 @@ void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct ar
                  process->apparmor_profile ? "/process/apparmorProfile" : "/process/selinuxLabel");
     if (process->n_rlimits && !parent_limits)
         plan_add(&p->final, a, STEP_RLIMITS, "/process/rlimits");
+    // A filter needs no_new_privs or CAP_SYS_ADMIN. Where the capabilities are not ours to keep, a change of user takes
+    // them away: then the filter comes first.
+    bool early = seccomp && !process->capabilities && !process->no_new_privileges;
+    if (early)
+        plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");
     plan_add(&p->final, a, STEP_USER, "/process/user");
-    if (seccomp)
+    if (seccomp && !early)
         plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");
     plan_add(&p->final, a, STEP_EXECVE, "/process/args");
 }

@@ -31,7 +31,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
         plan_add(&p->child, a, STEP_TERMINAL, "/terminal");
     plan_add(&p->child, a, STEP_CWD, "/cwd");
     plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/args/0");
-    plan_environment(p, 0, a);
+    plan_environment(p, 0, false, a);
     plan_last_steps(p, false, request->seccomp, a);
     return p;
 }

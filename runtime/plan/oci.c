@@ -376,12 +376,21 @@ static void plan_enter_namespaces(struct planner *pl) {
         child(pl, STEP_DOMAINNAME, "/domainname")->text = spec->domainname;
 }
 
+static void plan_notify(struct planner *pl) {
+    static const struct spec_mount mount = {.destination = "/run/notify", .type = "bind", .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC};
+    struct rootfs_mount *r = add_mount(pl, &mount, "environment:NOTIFY_SOCKET");
+    r->kind = ROOTFS_MOUNT_BIND;
+    open_source(pl, &r->from, pl->request->notify_directory, false, "environment:NOTIFY_SOCKET", false);
+}
+
 static void plan_root(struct planner *pl) {
     const struct spec *spec = pl->spec;
     if (pl->own_mounts)
         child(pl, STEP_PROPAGATION, "/linux/rootfsPropagation")->flags = spec->linux_.rootfs_propagation;
     child(pl, STEP_ATTACH_ROOT, "/root/path");
     plan_mount_list(pl);
+    if (pl->request->notify_directory)
+        plan_notify(pl);
     plan_devices(pl);
     plan_links(pl);
 }
@@ -481,7 +490,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
     if (spec->process) {
         if (spec->hooks[HOOK_START_CONTAINER].n_hooks)
             plan_add(&p->final, a, STEP_START_CONTAINER_HOOKS, "/hooks/startContainer");
-        plan_environment(p, request->listen_fds, a);
+        plan_environment(p, request->listen_fds, request->notify_directory != NULL, a);
         plan_last_steps(p, pl.userns, spec->linux_.seccomp != NULL, a);
     }
     return p;

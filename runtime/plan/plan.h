@@ -125,6 +125,7 @@ struct plan_request {
     const char *console_socket, *pid_file;
     unsigned preserve_fds;
     unsigned listen_fds; // LISTEN_FDS of socket activation, 0: none
+    const char *notify_directory; // host directory of the notify socket, bound at /run/notify; NULL: none
     bool no_pivot, no_new_keyring;
     bool wait_start; // create: init waits for `start`; run: it goes on at once
     bool no_cgroup;  // --cgroup-manager=disabled
@@ -172,8 +173,8 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
 
 // For the planners: appends a step.
 struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, const char *origin);
-// The environment of process, with LISTEN_FDS when there are any.
-void plan_environment(struct plan *p, unsigned listen_fds, struct arena *a);
+// The environment of process, with LISTEN_FDS and NOTIFY_SOCKET when there are any.
+void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct arena *a);
 // The last steps, alike for init and for exec.
 void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a);
 
