@@ -3,6 +3,7 @@
 configuration, and adopts orphans; at its end it is an error when a process, mount, cgroup or state directory is left."""
 
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -95,6 +96,36 @@ def image_tar(work, image_tree):
     return work / "image.tar"
 
 
+@pytest.fixture(scope="session")
+def daemon(pytestconfig, work):
+    """A running dockerd; stopped at the end, with its containerd and what they mounted."""
+    if not shutil.which("dockerd") or not shutil.which("docker"):
+        pytest.skip("docker.io is not installed")
+    folder = work / "docker"
+    folder.mkdir()
+    settings = folder / "daemon.json"
+    settings.write_text(json.dumps({"runtimes": {"nook": {"path": pytestconfig.nook},
+                                                 "reference": {"path": pytestconfig.reference}}}))
+    with open(folder / "log", "w", encoding="utf-8") as log:
+        child = subprocess.Popen(["dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", f"--host={engine.DOCKER_HOST}",
+                                  f"--config-file={settings}", f"--data-root={folder}/data", "--exec-root=/run/nook-docker",
+                                  "--pidfile=/run/nook-docker.pid", "--storage-driver=vfs",
+                                  "--exec-opt=native.cgroupdriver=cgroupfs"], stdout=log, stderr=log)
+    look.KNOWN.add(child.pid)
+    environ = {"PATH": os.environ["PATH"], "DOCKER_HOST": engine.DOCKER_HOST, "HOME": str(folder)}
+
+    def answers():
+        if child.poll() is not None:
+            pytest.skip("dockerd does not run here: " + (folder / "log").read_text()[-300:])
+        return subprocess.run(["docker", "info"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
+
+    look.wait_until(answers, timeout=30, what="dockerd")
+    yield folder
+    child.terminate()
+    child.wait(timeout=30)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left(pytestconfig, work):
     before = {m.id for m in look.mounts()}
@@ -103,7 +134,7 @@ def nothing_left(pytestconfig, work):
     problems = []
     for path in glob.glob("/run/nook/*"):
         problems.append(f"state {path}")
-    problems += [f"mount {m}" for m in look.mounts() if m.id not in before and not m.target.startswith("/run/docker/netns")]
+    problems += [f"mount {m}" for m in look.mounts() if m.id not in before and "/netns/" not in m.target]
     problems += [f"cgroup {path}" for path in look.cgroups_named(engine.CGROUP_PARENT.lstrip("/"))
                  if not engine.is_engines_own(path)]
     engine.remove_cgroups()

@@ -24,6 +24,7 @@ import look
 BUSYBOX = "/bin/busybox"
 # Containers' cgroups go here, so that the leak check at the end sees ours only.
 CGROUP_PARENT = f"/nook-engines-{os.getpid()}"
+DOCKER_HOST = "unix:///run/nook-docker.sock"  # of the tests' own daemon
 LIMIT = 30 * look.SCALE  # seconds for one engine command
 
 
@@ -63,8 +64,7 @@ class Session:
     """One engine bound to one runtime. Subclasses say how a command line is made."""
 
     # What an engine says about the kind of a failure; the runtime's own words are free, the kind is not.
-    KINDS = re.compile("OCI permission denied|attempted to invoke a command that was not found|OCI runtime error"
-                       "|executable file not found|permission denied|no such file or directory", re.I)
+    KINDS = re.compile("OCI permission denied|attempted to invoke a command that was not found|OCI runtime error", re.I)
 
     def __init__(self, runtime, work, masks=()):
         self.runtime, self.work = runtime, Path(work)
@@ -254,7 +254,7 @@ def reap_orphans():
 
 def is_engines_own(path):
     """podman leaves the parent, conmon's and the pods' cgroups behind, with every runtime; a container's is nook's."""
-    return "/libpod-" not in path
+    return bool(re.fullmatch(r"(/conmon|/docker|/[0-9a-f]{64})?", path.split(CGROUP_PARENT, 1)[1]))
 
 
 def remove_cgroups():
