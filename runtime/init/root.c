@@ -25,6 +25,9 @@ static int step_attach_root(struct init *in, const struct step *s, struct error 
         if (m->op == STEP_MOUNT && m->mount->from.path && !(m->optional && m->mount->from.fd < 0) &&
             rootfs_source_reopen(&in->rootfs, &m->mount->from, err) < 0)
             return error_where(err, step_name(m->op), m->origin);
+        for (size_t k = 0; m->op == STEP_DEVICES && k < m->devices->n; k++)
+            if (m->devices->list[k].from.path && rootfs_source_reopen(&in->rootfs, &m->devices->list[k].from, err) < 0)
+                return error_where(err, step_name(m->op), m->devices->origins[k]);
     }
     return rootfs_attach_root(&in->rootfs, root, err);
 }
@@ -47,7 +50,7 @@ static int step_devices(struct init *in, const struct step *s, struct error *err
 }
 
 static int step_link(struct init *in, const struct step *s, struct error *err) {
-    return rootfs_symlink(&in->rootfs, s->link.text, s->link.path, false, err);
+    return rootfs_symlink(&in->rootfs, s->link.text, s->link.path, s->link.replace, err);
 }
 
 static int step_create_container_hooks(struct init *in, const struct step *s, struct error *err) {
@@ -62,22 +65,16 @@ static int step_wait_hooks(struct init *in, const struct step *s, struct error *
 
 static int step_pivot_root(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (rootfs_open_null(&in->rootfs, err) < 0)
-        return -1;
     return rootfs_pivot(&in->rootfs, err);
 }
 
 static int step_move_root(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (rootfs_open_null(&in->rootfs, err) < 0)
-        return -1;
     return rootfs_no_pivot(&in->rootfs, err);
 }
 
 static int step_chroot(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (rootfs_open_null(&in->rootfs, err) < 0)
-        return -1;
     return rootfs_chroot(&in->rootfs, err);
 }
 

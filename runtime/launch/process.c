@@ -52,6 +52,8 @@ static int check_rlimits(const struct spec_process *p, struct error *err) {
 
 int process_prepare(struct init *in, bool fresh_userns, struct error *err) {
     const struct spec_process *p = in->plan->process;
+    if (in->plan->bind_devices)
+        in->rootfs.missing |= ROOTFS_NO_MKNOD;
     if (rootfs_open_proc(&in->rootfs, err) < 0)
         return -1;
     if (!p)

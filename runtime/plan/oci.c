@@ -299,6 +299,7 @@ static void plan_devices(struct planner *pl) {
             if (d->list[i].type != 'p')
                 d->list[i].from.path = d->list[i].path;
         parent(pl, STEP_OPEN_DEVICES, "/linux/devices")->devices = d;
+        pl->p->bind_devices = true;
     }
     child(pl, STEP_DEVICES, NULL)->devices = d;
 }
@@ -317,6 +318,7 @@ static void plan_links(struct planner *pl) {
             continue;
         struct step *s = child(pl, STEP_LINK, arena_printf(pl->a, "default:%s", links[i].path));
         s->link.text = links[i].text;
+        s->link.replace = !links[i].needs_proc; // an image's own ptmx would lead out of the container's devpts
         s->link.path = links[i].path;
     }
 }

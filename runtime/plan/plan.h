@@ -100,6 +100,7 @@ struct step {
         struct plan_devices *devices;
         struct {
             const char *text, *path;
+            bool replace; // what is there already, unless it is a directory
         } link;
         const struct cgroup_write *write;
         const struct spec_rlimit *rlimit;
@@ -141,6 +142,7 @@ struct plan {
     const char *rootfs;                 // absolute host path
     struct rootfs_source root;
     uint64_t clone_flags; // CLONE_NEW* of the one clone3
+    bool bind_devices;    // mknod will not be possible: the host's nodes are bound
     bool mounts_on_host;  // no mount namespace of its own: delete has to unmount
     uint32_t setup_uid, setup_gid; // who init is in a new user namespace while it sets up
     struct cgroup_plan *cgroup;    // NULL: none
