@@ -143,7 +143,8 @@ static void list_bind_changes(const struct rootfs *r, const struct rootfs_mount 
     struct mount_change rec = { .set = m->rec_attr_set, .clr = m->rec_attr_clr, .recursive = tree };
     if (!tree) { // one mount: both are about the same, and the plain words count
         own.set |= rec.set & ~own.clr;
-        own.clr |= rec.clr & ~own.set;
+        // The field of access times is cleared as a whole, whatever of it is set.
+        own.clr |= rec.clr & (~own.set | MOUNT_ATTR__ATIME);
         rec.set = rec.clr = 0;
     }
     if (base && (tree ? !is_empty_change(&rec) : !is_empty_change(&own))) {
