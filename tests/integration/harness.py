@@ -4,6 +4,7 @@
 import copy
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -133,16 +134,20 @@ class Running:
     def _wait(self, timeout):
         """As an engine does, waits for adopted children too: a PID namespace lives until its last zombie is gone. Not at
         once, so that a test can wait for an init itself."""
+        if self.popen.returncode is not None:
+            return self.popen.returncode
         end = time.monotonic() + timeout
         step = min(0.3, timeout)
-        while True:
-            try:
-                return self.popen.wait(step)
-            except subprocess.TimeoutExpired:
+        ended = os.pidfd_open(self.popen.pid)  # Popen.wait(timeout) sleeps between its looks
+        try:
+            while not select.select([ended], [], [], step)[0]:
                 if time.monotonic() > end:
                     return None
                 look.reap()
                 step = 0.05
+        finally:
+            os.close(ended)
+        return self.popen.wait()
 
     def wait(self, timeout=10):
         rc = self._wait(timeout * SCALE)
@@ -457,7 +462,6 @@ class ConsoleSocket:
 
 def read_pty(fd, until=None, timeout=5):
     """Reads a pty master until a word appears or the other side is gone."""
-    import select
     data = b""
     end = time.monotonic() + timeout * SCALE
     while until is None or until not in data:

@@ -74,6 +74,18 @@ def test_state_file_is_bad(box, moment, what):
     force(box)
 
 
+def test_state_file_is_missing_and_the_cgroup_is_named_by_the_config(box, tag):
+    """The copy of config.json in the state directory tells it."""
+    box.linux["cgroupsPath"] = f"/{tag}-own/{box.id}"
+    box.sleep().up()
+    os.unlink(state_file(box))
+    box.nook("delete", "--force", box.id, timeout=15).silent()
+    wait_until(lambda: (look.reap(), not look.descendants())[1], what="the container to be gone")
+    assert not look.cgroups_named(box.id)
+    for p in look.cgroups_named(tag):
+        os.rmdir(p)
+
+
 @pytest.mark.parametrize("name", ["config.json", "start.sock"])
 def test_other_files_of_the_state_directory_are_missing(box, name):
     box.sleep().create()
