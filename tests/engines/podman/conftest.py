@@ -90,12 +90,18 @@ def podman(pytestconfig, work, image_tar):
     close_pair(pair)
 
 
-def make_pair(nook, reference, work, image_tar):
-    """A podman on each; `podman` fixture's work, also for the test of the harness itself."""
-    work.mkdir()
+def write_settings(work, nook, reference):
+    """A containers.conf that registers both."""
     settings = work / "containers.conf"
     _, lists = read_drop_in(nook)
     settings.write_text(SETTINGS.format(lists=lists, reference=reference) + f'nook = ["{nook}"]\n')
+    return settings
+
+
+def make_pair(nook, reference, work, image_tar):
+    """A podman on each; `podman` fixture's work, also for the test of the harness itself."""
+    work.mkdir()
+    settings = write_settings(work, nook, reference)
     sides = []
     for name, runtime in (("nook", nook), ("reference", reference)):
         side = Podman(name, runtime, work / name[:4], settings)  # podman wants short paths

@@ -53,7 +53,7 @@ RUNS = {
                       + DEVICE_RULES),
     "cgroup paths": ([], "cut -d: -f2- /proc/self/cgroup | sort"),
     "cgroup mounts": ([], "ls /sys/fs/cgroup | grep -v unified; touch /sys/fs/cgroup/pids/x;"
-                      " grep ' /sys/fs/cgroup' /proc/self/mounts | grep -v unified | cut -d' ' -f2-4 | sed s/,.*//"),
+                      " grep ' /sys/fs/cgroup' /proc/self/mounts | grep -v -E 'unified|tmpfs' | cut -d' ' -f2-4 | sed s/,.*// | sort"),
     "oom score": (["--oom-score-adj=500"], "cat /proc/self/oom_score_adj"),
     # user and privileges
     "user by name": (["--user=app"], "id; echo $HOME; pwd; " + STATUS),
@@ -156,6 +156,7 @@ RUNS = {
     "passwd entry": (["--user=7777", "--passwd-entry=seven:x:7777:0::/data:/bin/sh"], "id -un; echo $HOME"),
 }
 
+NOT_YET = {"memory swappiness", "oom-kill-disable"}
 NEEDS_SWAP = {"memory swap"}
 
 
@@ -182,7 +183,12 @@ def shared(podman):
             look.umount(str(side.work / path))
 
 
-@pytest.mark.parametrize("name", RUNS)
+def cases():
+    later = pytest.mark.xfail(reason="a resource that nook refuses by name as yet", raises=AssertionError)
+    return [pytest.param(name, marks=later if name in NOT_YET else ()) for name in RUNS]
+
+
+@pytest.mark.parametrize("name", cases())
 def test_run(podman, shared, image_tree, name):
     options, command = RUNS[name]
     if name in NEEDS_SWAP and not os.path.exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"):
