@@ -38,9 +38,11 @@ struct cgroup_write {
     const char *value;  // "67108864"
     const char *origin; // JSON pointer, or "default:devices"
     bool optional;      // ENOENT is no error (the kernel has no such file): a warning
-    bool lenient; // nor is EPERM or EACCES (default device rules that our own cgroup does not have): a debug
-                  // message
-    bool late;    // to be written after the process is in the cgroup (pids.max 0 on v2 would stop clone3)
+    bool lenient;  // nor is EPERM or EACCES (default device rules that our own cgroup does not have): a debug
+                   // message
+    bool late;     // to be written after the process is in the cgroup (pids.max 0 on v2 would stop clone3)
+    bool verified; // a number of bytes that the kernel may take and then ignore: read back, and if it does
+                   // not hold, an error
 };
 
 struct cgroup_plan {
@@ -68,8 +70,9 @@ const char *cgroup_needed(const struct spec *spec, struct arena *a);
 // cgroupsPath absolute: below the mount point. Relative: also below the mount point (or, when
 // host->below_own, below our own cgroup), so that the same value always means the same place. None:
 // "nook-<id>", in the same base. A limit, shares, quota, period or swap of 0 counts as absent, as it does for
-// engines and other runtimes; pids 0 does not. Errors: "cgroup.controller-missing", "config.invalid" (".." in
-// the path, swap below limit, unknown page size, device rules that v1 cannot express).
+// engines and other runtimes; pids 0 does not. Errors: "cgroup.controller-missing", "cgroup.v1-only" (a
+// setting that v2 has not), "config.invalid" (".." in the path, swap below limit, unknown page size, device
+// rules that v1 cannot express).
 int cgroup_translate(const struct spec *spec, const char *id, const struct host_cgroups *host,
                      struct arena *a, struct cgroup_plan *out, struct error *err);
 

@@ -66,7 +66,7 @@ static int write_failed(struct error *err, const char *dir, const struct cgroup_
         error_hint(
             err,
             "our own cgroup is not allowed that device, or we are not root in the initial user namespace");
-    else if (errnum == ENOENT)
+    else if (errnum == ENOENT || errnum == EOPNOTSUPP)
         error_hint(err, "this kernel has no such limit");
     return -1;
 }
@@ -87,7 +87,16 @@ static void clear_old_swap(const struct cgroup_place *place, const struct cgroup
         (void)tree_write(place->dir, "memory.memsw.limit_in_bytes", "-1");
 }
 
+// "No limit" needs no file.
+static bool holds_anyway(const struct cgroup_write *w, int errnum) {
+    return w->optional && str_eq(w->value, "-1") && (errnum == ENOENT || errnum == EOPNOTSUPP);
+}
+
 static bool is_tolerable(const struct cgroup_write *w, int errnum, const char *dir) {
+    if (holds_anyway(w, errnum)) {
+        log_debug("%s holds without %s/%s: %s", w->origin, dir, w->file, error_text(errnum));
+        return true;
+    }
     if (w->optional && errnum == ENOENT) {
         if (!strstr(w->file, ".rsvd."))
             log_warning("%s is not applied: this kernel has no %s/%s", w->origin, dir, w->file);
@@ -119,6 +128,20 @@ static void open_for(struct open_file *f, const struct cgroup_place *place, cons
     f->file = w->file;
 }
 
+// The kernel rounds down to pages; what it ignores stays at the largest number that there is.
+static int verify(const char *dir, const struct cgroup_write *w, struct error *err) {
+    char have[64] = "nothing";
+    if (tree_read(dir, w->file, have, sizeof(have)) > 0 &&
+        strtoull(have, NULL, 10) <= strtoull(w->value, NULL, 10))
+        return 0;
+    error_set_at(err, "cgroup.write-ignored", 0, w->origin,
+                 "this kernel takes the limit %s and ignores it: %s/%s still says %s", w->value, dir, w->file,
+                 have);
+    if (str_eq(w->file, "memory.kmem.limit_in_bytes"))
+        error_hint(err, "leave it out: kernel memory counts against memory.limit");
+    return -1;
+}
+
 static int write_one(struct open_file *f, const struct cgroup_place *place, const struct cgroup_write *w,
                      struct error *err) {
     clear_old_swap(place, w);
@@ -126,7 +149,9 @@ static int write_one(struct open_file *f, const struct cgroup_place *place, cons
     int errnum = f->err;
     if (f->fd >= 0 && write(f->fd, w->value, strlen(w->value)) < 0)
         errnum = errno;
-    if (errnum == 0 || is_tolerable(w, errnum, place->dir))
+    if (errnum == 0)
+        return w->verified ? verify(place->dir, w, err) : 0;
+    if (is_tolerable(w, errnum, place->dir))
         return 0;
     return write_failed(err, place->dir, w, errnum);
 }

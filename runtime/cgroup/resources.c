@@ -38,18 +38,10 @@ static int check_swap(struct translation *t, const struct spec_memory *m) {
     return 0;
 }
 
-static int translate_memory(struct translation *t, const struct spec_memory *m) {
+static void translate_memory_limits(struct translation *t, size_t dir, const struct spec_memory *m) {
     bool limit = m->has_limit && m->limit != 0, swap = m->has_swap && m->swap != 0;
     bool reservation = m->has_reservation && m->reservation != 0;
-    if (!limit && !swap && !reservation)
-        return 0;
-    if (swap && check_swap(t, m) < 0)
-        return -1;
-    ssize_t at = translation_need(t, "memory", RESOURCES "/memory");
-    if (at < 0)
-        return -1;
-    size_t dir = (size_t)at;
-    bool v2 = is_v2(t, at);
+    bool v2 = t->plan->dirs[dir].v2;
     // The limit before swap: v1 refuses a memsw below the memory limit, and starts with none.
     if (limit)
         translation_write(t, dir, RESOURCES "/memory/limit", 0, v2 ? "memory.max" : "memory.limit_in_bytes",
@@ -64,6 +56,79 @@ static int translate_memory(struct translation *t, const struct spec_memory *m) 
         translation_write(t, dir, RESOURCES "/memory/reservation", 0,
                           v2 ? "memory.low" : "memory.soft_limit_in_bytes", "%s",
                           amount(t, v2, m->reservation));
+}
+
+// Kernel memory of its own, and of its TCP buffers: newer kernels take the first and do nothing, so both are
+// read back.
+static void translate_kernel_memory(struct translation *t, size_t dir, const struct spec_memory *m) {
+    unsigned no_limit = WRITE_OPTIONAL; // as it is where the kernel has no such file
+    if (m->kernel)
+        translation_write(t, dir, RESOURCES "/memory/kernel", m->kernel < 0 ? no_limit : WRITE_VERIFIED,
+                          "memory.kmem.limit_in_bytes", "%s", amount(t, false, m->kernel));
+    if (m->kernel_tcp)
+        translation_write(t, dir, RESOURCES "/memory/kernelTCP",
+                          m->kernel_tcp < 0 ? no_limit : WRITE_VERIFIED, "memory.kmem.tcp.limit_in_bytes",
+                          "%s", amount(t, false, m->kernel_tcp));
+}
+
+static void translate_memory_v1(struct translation *t, size_t dir, const struct spec_memory *m) {
+    if (m->use_hierarchy) // before the limits, which it spreads; always so since Linux 5.11
+        translation_write(t, dir, RESOURCES "/memory/useHierarchy", 0, "memory.use_hierarchy", "1");
+    translate_memory_limits(t, dir, m);
+    translate_kernel_memory(t, dir, m);
+    if (m->has_swappiness)
+        translation_write(t, dir, RESOURCES "/memory/swappiness", 0, "memory.swappiness", "%" PRIu64,
+                          m->swappiness);
+    if (m->disable_oom_killer)
+        translation_write(t, dir, RESOURCES "/memory/disableOOMKiller", 0, "memory.oom_control", "1");
+}
+
+// cgroup v2 has no counterpart of these; "no limit" and useHierarchy hold there by themselves.
+static int check_memory_v2(struct translation *t, const struct spec_memory *m) {
+    const struct {
+        bool asked;
+        const char *origin, *member;
+    } v1_only[] = {
+        { m->kernel > 0, RESOURCES "/memory/kernel", "kernel" },
+        { m->kernel_tcp > 0, RESOURCES "/memory/kernelTCP", "kernelTCP" },
+        { m->has_swappiness, RESOURCES "/memory/swappiness", "swappiness" },
+        { m->disable_oom_killer, RESOURCES "/memory/disableOOMKiller", "disableOOMKiller" },
+    };
+    for (size_t i = 0; i < sizeof(v1_only) / sizeof(*v1_only); i++)
+        if (v1_only[i].asked)
+            return error_set_at(t->err, "cgroup.v1-only", 0, v1_only[i].origin,
+                                "memory.%s cannot be applied: the memory controller is on cgroup v2 here, "
+                                "which has no such setting",
+                                v1_only[i].member);
+    return 0;
+}
+
+// checkBeforeUpdate is about later changes: the first limit meets no usage.
+static bool asks_memory(const struct translation *t, const struct spec_memory *m) {
+    if ((m->has_limit && m->limit != 0) || (m->has_swap && m->swap != 0) ||
+        (m->has_reservation && m->reservation != 0) || m->kernel > 0 || m->kernel_tcp > 0 ||
+        m->has_swappiness || m->disable_oom_killer)
+        return true;
+    // What holds by itself but for a cgroup v1 that was there before.
+    const struct host_hierarchy *h = host_cgroups_find(t->host, "memory");
+    return h && !h->v2 && (m->kernel || m->kernel_tcp || m->use_hierarchy);
+}
+
+static int translate_memory(struct translation *t, const struct spec_memory *m) {
+    if (!asks_memory(t, m))
+        return 0;
+    if (m->has_swap && m->swap != 0 && check_swap(t, m) < 0)
+        return -1;
+    ssize_t at = translation_need(t, "memory", RESOURCES "/memory");
+    if (at < 0)
+        return -1;
+    if (is_v2(t, at)) {
+        if (check_memory_v2(t, m) < 0)
+            return -1;
+        translate_memory_limits(t, (size_t)at, m);
+    } else {
+        translate_memory_v1(t, (size_t)at, m);
+    }
     return 0;
 }
 

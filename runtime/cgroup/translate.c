@@ -25,6 +25,7 @@ void translation_write(struct translation *t, size_t dir, const char *origin, un
         .optional = flags & WRITE_OPTIONAL,
         .lenient = flags & WRITE_LENIENT,
         .late = flags & WRITE_LATE,
+        .verified = flags & WRITE_VERIFIED,
     };
     va_end(ap);
 }

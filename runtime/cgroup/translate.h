@@ -17,6 +17,7 @@ enum write_flags {
     WRITE_OPTIONAL = 1,
     WRITE_LATE = 2,
     WRITE_LENIENT = 4,
+    WRITE_VERIFIED = 8,
 };
 
 // Appends a write to plan->dirs[dir].

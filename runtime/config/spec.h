@@ -173,9 +173,11 @@ struct spec_memory {
     int64_t limit, reservation,
         swap; // bytes, -1 = no limit; an explicit 0 counts as absent, as engines mean it
     bool has_kernel, has_kernel_tcp, has_swappiness;
-    int64_t kernel, kernel_tcp;
-    uint64_t swappiness;
-    bool disable_oom_killer, use_hierarchy, check_before_update;
+    int64_t kernel, kernel_tcp; // bytes, -1 = no limit, 0 counts as absent; cgroup v1 only
+    uint64_t swappiness;        // 0 to 100; cgroup v1 only
+    bool disable_oom_killer;    // cgroup v1 only
+    bool use_hierarchy;         // always so on cgroup v2 and since Linux 5.11
+    bool check_before_update;   // about updates of a limit only
 };
 
 struct spec_cpu {

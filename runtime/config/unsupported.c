@@ -105,24 +105,6 @@ static bool rdma(const struct spec_resources *r) {
 static bool unified(const struct spec_resources *r) {
     return r->n_unified > 0;
 }
-static bool kernel(const struct spec_resources *r) {
-    return r->memory && r->memory->kernel > 0;
-}
-static bool kernel_tcp(const struct spec_resources *r) {
-    return r->memory && r->memory->kernel_tcp > 0;
-}
-static bool swappiness(const struct spec_resources *r) {
-    return r->memory && r->memory->has_swappiness;
-}
-static bool disable_oom_killer(const struct spec_resources *r) {
-    return r->memory && r->memory->disable_oom_killer;
-}
-static bool use_hierarchy(const struct spec_resources *r) {
-    return r->memory && r->memory->use_hierarchy;
-}
-static bool check_before_update(const struct spec_resources *r) {
-    return r->memory && r->memory->check_before_update;
-}
 static bool realtime_runtime(const struct spec_resources *r) {
     return r->cpu && r->cpu->realtime_runtime != 0;
 }
@@ -138,12 +120,6 @@ static const struct {
     { NULL, "network", network },
     { NULL, "rdma", rdma },
     { NULL, "unified", unified },
-    { "memory", "kernel", kernel },
-    { "memory", "kernelTCP", kernel_tcp },
-    { "memory", "swappiness", swappiness },
-    { "memory", "disableOOMKiller", disable_oom_killer },
-    { "memory", "useHierarchy", use_hierarchy },
-    { "memory", "checkBeforeUpdate", check_before_update },
     { "cpu", "realtimeRuntime", realtime_runtime },
     { "cpu", "realtimePeriod", realtime_period },
 };

@@ -196,6 +196,46 @@ static void test_failed_limit(void **state) {
     assert_false(anything_left());
 }
 
+static bool memory_says(const char *file, const char *text) {
+    char have[128];
+    cleanup_fd int fd = open(arena_printf(&arena, "%s/%s", dir_of("memory", ""), file), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, have, sizeof(have) - 1);
+    have[n < 0 ? 0 : n] = '\0';
+    return str_starts(have, text);
+}
+
+static void test_memory_settings(void **state) {
+    (void)state;
+    NEED("memory");
+    if (host_cgroups_find(&host.cgroups, "memory")->v2)
+        skip();
+    struct spec_memory m = { .kernel = -1,
+                             .has_swappiness = true,
+                             .swappiness = 7,
+                             .disable_oom_killer = true,
+                             .use_hierarchy = true };
+    struct spec_resources r = { .memory = &m };
+    struct cgroup_plan plan = plan_at("", &r);
+    struct cgroup_live live;
+    must(cgroup_make(&plan, &arena, &live, &err));
+    must(cgroup_write_limits(&plan, &live, false, &err));
+    assert_true(memory_says("memory.swappiness", "7\n"));
+    assert_true(memory_says("memory.oom_control", "oom_kill_disable 1\n"));
+    assert_true(memory_says("memory.use_hierarchy", "1\n"));
+    // A limit of kernel memory holds, or the kernel's ignoring it is an error.
+    m = (struct spec_memory){ .kernel = 1 << 20 };
+    plan = plan_at("", &r);
+    if (cgroup_write_limits(&plan, &live, false, &err) < 0) {
+        assert_string_equal(err.origin, "/linux/resources/memory/kernel");
+        assert_true(str_eq(err.code, "cgroup.write-ignored") || str_eq(err.code, "cgroup.write-failed"));
+        assert_non_null(strstr(err.msg, "1048576"));
+    } else {
+        assert_true(memory_says("memory.kmem.limit_in_bytes", "1048576\n"));
+    }
+    cgroup_undo(&live);
+    assert_false(anything_left());
+}
+
 // ---------------------------------------------------------------- what was there before
 
 static void test_premade_survives(void **state) {
@@ -550,14 +590,23 @@ static void test_devices(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),           cmocka_unit_test(test_undo),
-        cmocka_unit_test(test_failed_limit),   cmocka_unit_test(test_premade_survives),
-        cmocka_unit_test(test_predict),        cmocka_unit_test(test_default_name_is_ours),
-        cmocka_unit_test(test_parent_shared),  cmocka_unit_test(test_refuses_used),
-        cmocka_unit_test(test_refuses_frozen), cmocka_unit_test(test_kill_frozen),
-        cmocka_unit_test(test_kill_v1_only),   cmocka_unit_test(test_removes_what_the_payload_made),
-        cmocka_unit_test(test_remove_busy),    cmocka_unit_test(test_exec_joins),
-        cmocka_unit_test(test_follows_init),   cmocka_unit_test(test_attach_pid),
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_undo),
+        cmocka_unit_test(test_memory_settings),
+        cmocka_unit_test(test_failed_limit),
+        cmocka_unit_test(test_premade_survives),
+        cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_default_name_is_ours),
+        cmocka_unit_test(test_parent_shared),
+        cmocka_unit_test(test_refuses_used),
+        cmocka_unit_test(test_refuses_frozen),
+        cmocka_unit_test(test_kill_frozen),
+        cmocka_unit_test(test_kill_v1_only),
+        cmocka_unit_test(test_removes_what_the_payload_made),
+        cmocka_unit_test(test_remove_busy),
+        cmocka_unit_test(test_exec_joins),
+        cmocka_unit_test(test_follows_init),
+        cmocka_unit_test(test_attach_pid),
         cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, group_setup, fixture_teardown);

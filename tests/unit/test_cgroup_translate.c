@@ -120,6 +120,71 @@ static void test_swap_needs_limit(void **state) {
     assert_string_equal(value_of(&v2, "memory.swap.max"), "0");
 }
 
+static void test_memory_v1_settings(void **state) {
+    (void)state;
+    struct spec_memory m = { .has_limit = true,
+                             .limit = 100,
+                             .has_kernel = true,
+                             .kernel = 50,
+                             .has_kernel_tcp = true,
+                             .kernel_tcp = 40,
+                             .has_swappiness = true,
+                             .swappiness = 0,
+                             .disable_oom_killer = true,
+                             .use_hierarchy = true,
+                             .check_before_update = true };
+    struct spec_resources r = { .memory = &m };
+    struct spec spec = with(&r);
+    struct cgroup_plan v1 = translate(&spec, &host_v1);
+    assert_string_equal(value_of(&v1, "memory.kmem.limit_in_bytes"), "50");
+    assert_string_equal(value_of(&v1, "memory.kmem.tcp.limit_in_bytes"), "40");
+    assert_string_equal(value_of(&v1, "memory.swappiness"), "0");
+    assert_string_equal(value_of(&v1, "memory.oom_control"), "1");
+    assert_string_equal(value_of(&v1, "memory.use_hierarchy"), "1");
+    assert_true(find_write(&v1, "memory.use_hierarchy") < find_write(&v1, "memory.limit_in_bytes"));
+    const struct cgroup_write *w = find_write(&v1, "memory.kmem.limit_in_bytes");
+    assert_true(w->verified && !w->optional);
+    assert_string_equal(w->origin, "/linux/resources/memory/kernel");
+    assert_string_equal(find_write(&v1, "memory.oom_control")->origin,
+                        "/linux/resources/memory/disableOOMKiller");
+    m.kernel = m.kernel_tcp = -1;
+    v1 = translate(&spec, &host_v1);
+    w = find_write(&v1, "memory.kmem.limit_in_bytes");
+    assert_string_equal(w->value, "-1");
+    assert_true(w->optional && !w->verified);
+    m.kernel = m.kernel_tcp = 0;
+    v1 = translate(&spec, &host_v1);
+    assert_null(find_write(&v1, "memory.kmem.limit_in_bytes"));
+    assert_null(find_write(&v1, "memory.kmem.tcp.limit_in_bytes"));
+}
+
+static void test_memory_v1_settings_on_v2(void **state) {
+    (void)state;
+    struct spec_memory m;
+    struct spec_resources r = { .memory = &m };
+    struct spec spec = with(&r);
+    m = (struct spec_memory){ .has_swappiness = true };
+    refuse(&spec, &host_v2, "cgroup.v1-only", "/linux/resources/memory/swappiness", "memory.swappiness");
+    m = (struct spec_memory){ .has_kernel = true, .kernel = 1 };
+    refuse(&spec, &host_v2, "cgroup.v1-only", "/linux/resources/memory/kernel", "cgroup v2");
+    m = (struct spec_memory){ .has_kernel_tcp = true, .kernel_tcp = 1 };
+    refuse(&spec, &host_v2, "cgroup.v1-only", "/linux/resources/memory/kernelTCP", "cgroup v2");
+    m = (struct spec_memory){ .disable_oom_killer = true };
+    refuse(&spec, &host_v2, "cgroup.v1-only", "/linux/resources/memory/disableOOMKiller", "cgroup v2");
+    refuse(&spec, &host_none, "cgroup.controller-missing", "/linux/resources/memory", "memory");
+    // What holds there by itself.
+    m = (struct spec_memory){
+        .kernel = -1, .kernel_tcp = -1, .use_hierarchy = true, .check_before_update = true
+    };
+    struct cgroup_plan plan = translate(&spec, &host_v2);
+    assert_int_equal(find_write(&plan, "memory.max") != NULL, 0);
+    assert_false(plan.required);
+    assert_false(translate(&spec, &host_none).required);
+    assert_true(translate(&spec, &host_v1).required);
+    m = (struct spec_memory){ .check_before_update = true };
+    assert_false(translate(&spec, &host_v1).required);
+}
+
 // ---------------------------------------------------------------- cpu
 
 static void test_cpu(void **state) {
@@ -271,6 +336,8 @@ int main(void) {
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_unlimited),
         cmocka_unit_test(test_swap_needs_limit),
+        cmocka_unit_test(test_memory_v1_settings),
+        cmocka_unit_test(test_memory_v1_settings_on_v2),
         cmocka_unit_test(test_cpu),
         cmocka_unit_test(test_cpu_weight),
         cmocka_unit_test(test_pids),

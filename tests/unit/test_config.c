@@ -267,7 +267,8 @@ static void test_resources(void **state) {
     struct spec_resources *r =
         parse_good(
             LINUX("'cgroupsPath':'a.slice:nook:x','resources':{'memory':{'limit':67108864,'reservation':-1,'"
-                  "swap':134217728},"
+                  "swap':134217728,'kernel':-1,'kernelTCP':4096,'swappiness':60,'disableOOMKiller':true,'"
+                  "useHierarchy':true,'checkBeforeUpdate':true},"
                   "'cpu':{'shares':512,'quota':-1,'period':100000,'burst':5,'idle':1,'cpus':'0-3, "
                   "7','mems':'0'},"
                   "'pids':{'limit':0},'hugepageLimits':[{'pageSize':'64KB','limit':18446744073709551615}]}"))
@@ -276,6 +277,10 @@ static void test_resources(void **state) {
     assert_int_equal(r->memory->limit, 67108864);
     assert_int_equal(r->memory->reservation, -1);
     assert_int_equal(r->memory->swap, 134217728);
+    assert_int_equal(r->memory->kernel, -1);
+    assert_int_equal(r->memory->kernel_tcp, 4096);
+    assert_true(r->memory->has_swappiness && r->memory->swappiness == 60);
+    assert_true(r->memory->disable_oom_killer && r->memory->use_hierarchy && r->memory->check_before_update);
     assert_true(r->cpu->has_shares && r->cpu->has_quota && r->cpu->has_period && r->cpu->has_burst &&
                 r->cpu->has_idle);
     assert_int_equal(r->cpu->quota, -1);
