@@ -67,15 +67,11 @@ static int check_user_namespace(struct check *c, const struct spec_linux *linux_
     if (check_id_mappings(c, "/linux/uidMappings", linux_->uid_mappings, linux_->n_uid_mappings) < 0 ||
         check_id_mappings(c, "/linux/gidMappings", linux_->gid_mappings, linux_->n_gid_mappings) < 0)
         return -1;
-    if (linux_->n_uid_mappings || linux_->n_gid_mappings) {
-        if (!user->present) {
-            INVALID(c, given, "id mappings, but no user namespace to map ids for");
-            return error_hint(c->err, "add {\"type\": \"user\"} to /linux/namespaces");
-        }
-        if (user->path)
-            return INVALID(c, given, "id mappings, but the user namespace %s exists already and has its own",
-                           check_quote(c, user->path));
+    if ((linux_->n_uid_mappings || linux_->n_gid_mappings) && !user->present) {
+        INVALID(c, given, "id mappings, but no user namespace to map ids for");
+        return error_hint(c->err, "add {\"type\": \"user\"} to /linux/namespaces");
     }
+    // Mappings beside the path of a namespace (podman --userns=container:X) must be those that it has: init compares them.
     if (user->present && !user->path && (!linux_->n_uid_mappings || !linux_->n_gid_mappings))
         return INVALID(c, AT(c, "/linux/%s", linux_->n_uid_mappings ? "gidMappings" : "uidMappings"),
                        "the new user namespace needs \"uidMappings\" and \"gidMappings\"");

@@ -141,6 +141,7 @@ static int close_all(struct init *in, struct error *err) {
 
 static int set_up(struct init *in, struct error *err) {
     signals_reset();
+    prctl(PR_SET_NAME, "nook-init");
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_set(err, "init.failed", errno, "become non-dumpable");
     rootfs_begin(&in->rootfs);

@@ -40,10 +40,40 @@ static int step_join_mount_namespace(struct init *in, const struct step *s, stru
     return error_set(err, "namespace.join-failed", errno, "join the mount namespace");
 }
 
+// The kernel pads the columns with spaces: "         0     100000       5000\n".
+static bool same_map(const char *have, const char *want) {
+    static const char space[] = " \n";
+    for (;;) {
+        have += strspn(have, space);
+        want += strspn(want, space);
+        size_t n = strcspn(have, space);
+        if (n != strcspn(want, space) || strncmp(have, want, n) != 0)
+            return false;
+        if (n == 0)
+            return true;
+        have += n;
+        want += n;
+    }
+}
+
+static int check_map(struct init *in, const char *file, const char *want, const char *origin, struct error *err) {
+    char have[4096];
+    if (!want)
+        return 0;
+    if (fd_read_small(in->rootfs.proc_fd, file, have, sizeof(have)) < 0)
+        return error_set(err, "namespace.join-failed", errno, "read the map of the user namespace");
+    if (same_map(have, want))
+        return 0;
+    return error_set_at(err, "config.invalid", 0, origin, "the joined user namespace has another id map");
+}
+
 // Root in the new user namespace, or whom its map gives instead.
 static int step_wait_maps(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     if (in->plan->uid_map && init_ask(in, MESSAGE_MAPS, err) < 0)
+        return -1;
+    if (check_map(in, "self/uid_map", in->plan->expected_uid_map, "/linux/uidMappings", err) < 0 ||
+        check_map(in, "self/gid_map", in->plan->expected_gid_map, "/linux/gidMappings", err) < 0)
         return -1;
     // Where setgroups is denied the groups of the caller stay: there is no other way.
     if (setgroups(0, NULL) < 0 && errno != EPERM)

@@ -92,8 +92,13 @@ static bool is_mapped(const struct spec_id_mapping *maps, size_t n, uint32_t id)
 static int plan_id_maps(struct planner *pl) {
     const struct spec_linux *l = &pl->spec->linux_;
     const struct spec_process *process = pl->spec->process;
-    if (!is_new(pl, NS_USER))
+    if (!is_new(pl, NS_USER)) {
+        if (l->n_uid_mappings)
+            pl->p->expected_uid_map = map_text(pl, l->uid_mappings, l->n_uid_mappings);
+        if (l->n_gid_mappings)
+            pl->p->expected_gid_map = map_text(pl, l->gid_mappings, l->n_gid_mappings);
         return 0;
+    }
     pl->p->uid_map = map_text(pl, l->uid_mappings, l->n_uid_mappings);
     pl->p->gid_map = map_text(pl, l->gid_mappings, l->n_gid_mappings);
     if (process && !is_mapped(l->uid_mappings, l->n_uid_mappings, process->user.uid))
@@ -311,7 +316,7 @@ static void plan_links(struct planner *pl) {
     } links[] = {
         {"/proc/self/fd", "/dev/fd", true},         {"/proc/self/fd/0", "/dev/stdin", true},
         {"/proc/self/fd/1", "/dev/stdout", true},   {"/proc/self/fd/2", "/dev/stderr", true},
-        {"/proc/kcore", "/dev/core", true},         {"pts/ptmx", "/dev/ptmx", false},
+        {"pts/ptmx", "/dev/ptmx", false},
     };
     for (size_t i = 0; !pl->dev_is_bind && i < sizeof(links) / sizeof(links[0]); i++) {
         if (links[i].needs_proc && !pl->has_proc)

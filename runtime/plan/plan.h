@@ -147,6 +147,7 @@ struct plan {
     uint32_t setup_uid, setup_gid; // who init is in a new user namespace while it sets up
     struct cgroup_plan *cgroup;    // NULL: none
     const char *uid_map, *gid_map; // texts for /proc/PID/{uid,gid}_map, NULL: none
+    const char *expected_uid_map, *expected_gid_map; // what a joined user namespace must have, NULL: whatever
     char **env;                    // execve's, NULL-terminated, with room for one more
     size_t n_env;
     bool env_has_home;

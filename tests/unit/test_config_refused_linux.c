@@ -21,8 +21,6 @@ static void test_namespaces(void **state) {
           "the new user namespace needs" },
         { LINUX("'uidMappings':[" ID_MAP "]"), "/linux/uidMappings", "id mappings, but no user namespace" },
         { LINUX("'gidMappings':[" ID_MAP "]"), "/linux/gidMappings", "id mappings, but no user namespace" },
-        { LINUX("'namespaces':[{'type':'user','path':'/proc/1/ns/user'}],'uidMappings':[" ID_MAP "]"),
-          "/linux/uidMappings", "exists already and has its own" },
         { LINUX("'namespaces':[{'type':'user'}],'gidMappings':[" ID_MAP "],'uidMappings':[" ID_MAP
                 ",{'containerID':9,'hostID':5000,'size':1}]"),
           "/linux/uidMappings/1/containerID", "overlap with those of entry 0" },
