@@ -156,7 +156,6 @@ RUNS = {
     "passwd entry": (["--user=7777", "--passwd-entry=seven:x:7777:0::/data:/bin/sh"], "id -un; echo $HOME"),
 }
 
-NOT_YET = {"memory swappiness", "oom-kill-disable"}
 NEEDS_SWAP = {"memory swap"}
 
 
@@ -183,12 +182,7 @@ def shared(podman):
             look.umount(str(side.work / path))
 
 
-def cases():
-    later = pytest.mark.xfail(reason="a resource that nook refuses by name as yet", raises=AssertionError)
-    return [pytest.param(name, marks=later if name in NOT_YET else ()) for name in RUNS]
-
-
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", RUNS)
 def test_run(podman, shared, image_tree, name):
     options, command = RUNS[name]
     if name in NEEDS_SWAP and not os.path.exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"):
