@@ -140,7 +140,9 @@ class Running:
         step = min(0.3, timeout)
         ended = os.pidfd_open(self.popen.pid)  # Popen.wait(timeout) sleeps between its looks
         try:
-            while not select.select([ended], [], [], step)[0]:
+            poller = select.poll()
+            poller.register(ended, select.POLLIN)
+            while not poller.poll(step * 1000):
                 if time.monotonic() > end:
                     return None
                 look.reap()
@@ -205,7 +207,13 @@ class Nook:
             stdin.write(input if isinstance(input, bytes) else input.encode())
             stdin.seek(0)
             kw["stdin"] = stdin
-        return self.spawn(*args, **kw).wait(timeout)
+        running = self.spawn(*args, **kw)
+        result = running.wait(timeout)
+        self.started.remove(running)
+        for f in (running.out, running.err):
+            if f:
+                f.close()
+        return result
 
     def state_dirs(self):
         """Entries of the root that could be containers (our own caches begin with a dot)."""

@@ -20,7 +20,7 @@ def traced(box, tools, who, at, verb="create", *flags):
     args = {"create": ["create", "--bundle", box.dir, *flags, box.id], "start": ["start", box.id], "delete": ["delete", "--force", box.id],
             "exec": ["exec", "-d", box.id, "sleep", "1000"], "run": ["run", "--bundle", box.dir, box.id]}[verb]
     command = [tools["killat"], str(report), str(who), str(at), *box.nook.command(args)]
-    box.nook.spawn(*command, raw=True).wait(20)
+    box.nook(*command, raw=True, timeout=20)
     words = list(map(int, report.read_text().split()))
     return words[0], words[1:]
 
