@@ -196,13 +196,14 @@ static int push(struct reader *r, const struct frame *f) {
     return 1;
 }
 
-// Makes room for one more element of the list `p` and returns it, zeroed.
+// Makes room for one more element of the list `p` and returns it, zeroed. One more zeroed element stays behind it:
+// process.args is handed to execve(2) as it is.
 static void *append(struct reader *r, const struct place *p, size_t size) {
     void *list;
     size_t n;
     memcpy(&list, p->base + p->field->offset, sizeof(list));
     memcpy(&n, p->base + p->field->count, sizeof(n));
-    list = arena_grow(r->arena, list, n, size);
+    list = arena_grow(r->arena, list, n ? n + 1 : 0, size);
     memcpy(p->base + p->field->offset, &list, sizeof(list));
     n++;
     memcpy(p->base + p->field->count, &n, sizeof(n));
