@@ -40,7 +40,7 @@ struct cgroup_write {
     bool optional;      // ENOENT is no error (the kernel has no such file): a warning
     bool lenient;  // nor is EPERM or EACCES (default device rules that our own cgroup does not have): a debug
                    // message
-    bool late;     // to be written after the process is in the cgroup (pids.max 0 on v2 would stop clone3)
+    bool late;     // to be written when init is in the cgroup and set up (pids.max 0 on v2 would stop clone3)
     bool verified; // a number of bytes that the kernel may take and then ignore: read back, and if it does
                    // not hold, an error
 };

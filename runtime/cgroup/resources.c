@@ -79,8 +79,10 @@ static void translate_memory_v1(struct translation *t, size_t dir, const struct 
     if (m->has_swappiness)
         translation_write(t, dir, RESOURCES "/memory/swappiness", 0, "memory.swappiness", "%" PRIu64,
                           m->swappiness);
+    // Late: a limit too small for init shall kill it, not make create wait.
     if (m->disable_oom_killer)
-        translation_write(t, dir, RESOURCES "/memory/disableOOMKiller", 0, "memory.oom_control", "1");
+        translation_write(t, dir, RESOURCES "/memory/disableOOMKiller", WRITE_LATE, "memory.oom_control",
+                          "1");
 }
 
 // cgroup v2 has no counterpart of these; "no limit" and useHierarchy hold there by themselves.

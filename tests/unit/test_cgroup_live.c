@@ -220,6 +220,8 @@ static void test_memory_settings(void **state) {
     must(cgroup_make(&plan, &arena, &live, &err));
     must(cgroup_write_limits(&plan, &live, false, &err));
     assert_true(memory_says("memory.swappiness", "7\n"));
+    assert_true(memory_says("memory.oom_control", "oom_kill_disable 0\n"));
+    must(cgroup_write_limits(&plan, &live, true, &err));
     assert_true(memory_says("memory.oom_control", "oom_kill_disable 1\n"));
     assert_true(memory_says("memory.use_hierarchy", "1\n"));
     // A limit of kernel memory holds, or the kernel's ignoring it is an error.

@@ -145,6 +145,7 @@ static void test_memory_v1_settings(void **state) {
     const struct cgroup_write *w = find_write(&v1, "memory.kmem.limit_in_bytes");
     assert_true(w->verified && !w->optional);
     assert_string_equal(w->origin, "/linux/resources/memory/kernel");
+    assert_true(find_write(&v1, "memory.oom_control")->late);
     assert_string_equal(find_write(&v1, "memory.oom_control")->origin,
                         "/linux/resources/memory/disableOOMKiller");
     m.kernel = m.kernel_tcp = -1;
