@@ -172,10 +172,10 @@ int init_main(void *arg) {
         return fail(in->sock, MESSAGE_FAILED, &err);
     if (message_send(in->sock, MESSAGE_READY, 0, -1) < 0)
         return EXIT_FAILED;
+    if (in->commit && await_commit(in, &err) < 0)
+        return EXIT_FAILED;
     int connection = -1;
     if (in->start_sock >= 0) {
-        if (in->commit && await_commit(in, &err) < 0)
-            return EXIT_FAILED;
         fd_close(&in->sock);
         connection = await_start(in, &err);
         if (connection < 0) {

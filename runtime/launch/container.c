@@ -457,6 +457,14 @@ static void prepare_init_hooks(struct launch *l) {
     in->bundle_fd = open(l->request->plan.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+// Limits that are set when init is in: then it has to wait for them.
+static bool has_late_writes(const struct cgroup_plan *cg) {
+    for (size_t i = 0; cg && i < cg->n_writes; i++)
+        if (cg->writes[i].late)
+            return true;
+    return false;
+}
+
 static int prepare(struct launch *l, struct error *err) {
     const struct launch_request *r = l->request;
     for (int i = 0; i < N_NAMESPACES; i++)
@@ -467,7 +475,7 @@ static int prepare(struct launch *l, struct error *err) {
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);
     l->init.preserve_fds = r->plan.preserve_fds;
-    l->init.commit = r->plan.wait_start;
+    l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup);
     if (r->trace)
         l->init.trace = trace_new();
     prepare_init_hooks(l);

@@ -6,8 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/memfd.h>
+#include <linux/prctl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -61,6 +68,119 @@ static int sealed_copy(void) {
     return fd_steal(&copy);
 }
 
+// ---------------------------------------------------------------- without another execve
+
+#ifdef NOOK_STATIC
+
+// The program's own header and segments; static-pie: there is no other mapped file.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+struct segment {
+    uintptr_t begin, end; // page-aligned, the part that the file backs
+    off_t offset;
+    int prot;
+    uintptr_t relro_begin, relro_end;
+};
+
+static uintptr_t page_down(uintptr_t a) { return a & ~(uintptr_t)4095; }
+static uintptr_t page_up(uintptr_t a) { return page_down(a + 4095); }
+
+static struct segment segment_of(const ElfW(Phdr) *ph) {
+    uintptr_t at = (uintptr_t)__ehdr_start + ph->p_vaddr;
+    return (struct segment){
+        .begin = page_down(at),
+        .end = page_up(at + ph->p_filesz),
+        .offset = (off_t)page_down(ph->p_offset),
+        .prot = (ph->p_flags & PF_R ? PROT_READ : 0) | (ph->p_flags & PF_W ? PROT_WRITE : 0) |
+                (ph->p_flags & PF_X ? PROT_EXEC : 0),
+    };
+}
+
+// What was never written is mapped again, from the same file by its read-only mount. The data are copied: a new,
+// equal page takes the place of each old one at once, so the code that does it does not notice.
+static int remap(const struct segment *s, int image) {
+    size_t size = s->end - s->begin;
+    if (!(s->prot & PROT_WRITE))
+        return mmap((void *)s->begin, size, s->prot, MAP_PRIVATE | MAP_FIXED, image, s->offset) == MAP_FAILED ? -1 : 0;
+    void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (copy == MAP_FAILED)
+        return -1;
+    memcpy(copy, (const void *)s->begin, size);
+    if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)s->begin) == MAP_FAILED)
+        return -1;
+    return s->relro_end > s->relro_begin ? mprotect((void *)s->relro_begin, s->relro_end - s->relro_begin, PROT_READ) : 0;
+}
+
+// PR_SET_MM_MAP wants the whole layout told, of which only the environment changes: nobody is to read ours in
+// /proc/PID/environ.
+static int set_exe(int image, const ElfW(Phdr) *text, char **argv) {
+    uintptr_t code = (uintptr_t)__ehdr_start + text->p_vaddr;
+    uintptr_t brk = (uintptr_t)sbrk(0);
+    const char *last = argv[0];
+    for (char **a = argv; *a; a++)
+        last = *a;
+    uintptr_t args_end = (uintptr_t)last + strlen(last) + 1;
+    struct prctl_mm_map map = {
+        .start_code = code,
+        .end_code = code + text->p_filesz,
+        .start_data = code,
+        .end_data = code,
+        .start_brk = brk,
+        .brk = brk,
+        .start_stack = (uintptr_t)argv,
+        .arg_start = (uintptr_t)argv[0],
+        .arg_end = args_end,
+        .env_start = args_end,
+        .env_end = args_end,
+        .exe_fd = (uint32_t)image,
+    };
+    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+// Makes the read-only image our exe without executing it, by prctl(2) as checkpoint/restore does it: that saves one
+// execve of every create, run and exec. It needs CAP_CHECKPOINT_RESTORE (Linux 5.9) and a kernel with that feature.
+static int swap_exe(int tree, char **argv) {
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
+    cleanup_fd int image = open(path, O_RDONLY | O_CLOEXEC);
+    if (image < 0)
+        return -1;
+    // Asked first with nothing changed: mapped pages of the old file are the last thing that may be in the way.
+    const ElfW(Phdr) *ph = (const ElfW(Phdr) *)getauxval(AT_PHDR), *text = NULL, *relro = NULL;
+    size_t n = getauxval(AT_PHNUM);
+    for (size_t i = 0; i < n; i++) {
+        if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_X))
+            text = &ph[i];
+        if (ph[i].p_type == PT_GNU_RELRO)
+            relro = &ph[i];
+    }
+    if (!text || set_exe(image, text, argv) == 0 || errno != EBUSY)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (ph[i].p_type != PT_LOAD)
+            continue;
+        struct segment s = segment_of(&ph[i]);
+        if ((s.prot & PROT_WRITE) && relro) {
+            s.relro_begin = page_down((uintptr_t)__ehdr_start + relro->p_vaddr);
+            s.relro_end = page_down((uintptr_t)__ehdr_start + relro->p_vaddr + relro->p_memsz);
+        }
+        if (remap(&s, image) < 0)
+            return -1;
+    }
+    return set_exe(image, text, argv);
+}
+
+#else
+
+static int swap_exe(int tree, char **argv) {
+    (void)tree, (void)argv;
+    return -1;
+}
+
+#endif
+
+// ---------------------------------------------------------------- the choice
+
 int selfexe_protect(char **argv, struct error *err) {
     struct statvfs fs;
     if (statvfs(own_image, &fs) < 0)
@@ -69,6 +189,8 @@ int selfexe_protect(char **argv, struct error *err) {
         return 0;
 
     cleanup_fd int image = read_only_clone();
+    if (image >= 0 && swap_exe(image, argv) == 0)
+        return 0;
     if (image >= 0)
         execveat(image, "", argv, environ, AT_EMPTY_PATH);
     fd_close(&image);

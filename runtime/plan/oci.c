@@ -122,6 +122,8 @@ static void open_source(struct planner *pl, struct rootfs_source *source, const 
     *source = (struct rootfs_source)ROOTFS_SOURCE_NONE;
     source->path = path;
     source->recursive = recursive;
+    // Only who is born in a new user namespace needs the parent's privilege to clone them.
+    source->late = pl->own_mounts && !pl->userns;
     struct step *s = parent(pl, STEP_OPEN_SOURCE, where);
     s->source = source;
     s->optional = optional;
@@ -183,11 +185,18 @@ static void plan_cgroup_mount(struct planner *pl, const struct spec_mount *m, co
         const struct cgroup_dir *dir = &pl->p->cgroup->dirs[i];
         const char *name = base_name(dir->mount_point);
         struct rootfs_mount *r = add_mount(pl, m, where);
-        pl->p->child.list[pl->p->child.n - 1].optional = true;
-        r->kind = ROOTFS_MOUNT_BIND;
         r->destination = arena_printf(pl->a, "%s/%s", m->destination, name);
         r->data = NULL;
-        open_source(pl, &r->from, dir->dir, false, where, true);
+        if (is_new(pl, NS_CGROUP)) {
+            // The namespace's root is the container's own cgroup, so a new mount shows just that.
+            r->type = dir->v2 ? "cgroup2" : "cgroup";
+            r->source = "cgroup";
+            r->data = dir->v2 ? NULL : dir->controllers;
+        } else {
+            pl->p->child.list[pl->p->child.n - 1].optional = true;
+            r->kind = ROOTFS_MOUNT_BIND;
+            open_source(pl, &r->from, dir->dir, false, where, true);
+        }
         link_controllers(pl, m->destination, name, where);
     }
     if (m->flags & MS_RDONLY)
@@ -298,7 +307,7 @@ static void plan_devices(struct planner *pl) {
     }
     if (d->n == 0)
         return;
-    bool may_mknod = !pl->userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
+    bool may_mknod = !pl->userns && pl->host->in_initial_userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
             if (d->list[i].type != 'p')

@@ -36,7 +36,7 @@ static int look(struct rootfs_source *s, int fd, struct error *err) {
 int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *err) {
     s->fd = -1;
     s->detached = false;
-    cleanup_fd int fd = tree_clone_path(r, s->path, s->recursive);
+    cleanup_fd int fd = s->late ? -1 : tree_clone_path(r, s->path, s->recursive);
     if (fd >= 0) {
         if (look(s, fd, err) < 0)
             return -1;
@@ -45,7 +45,7 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
         return 0;
     }
     // EPERM: no privilege over this mount namespace; the child has it over its own.
-    if (errno != ENOSYS && errno != EPERM)
+    if (!s->late && errno != ENOSYS && errno != EPERM)
         return source_failed(s, errno, err);
     fd = open(s->path, O_PATH | O_CLOEXEC);
     if (fd < 0)
@@ -65,8 +65,8 @@ int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error
     if (s->dev != seen.dev || s->ino != seen.ino)
         return error_set(err, "mount.source", 0, "mount source %s changed while the container was made",
                          s->path);
-    int tree = tree_clone(r, fd, s->recursive);
-    if (tree < 0 && errno != ENOSYS)
+    int tree = s->late ? -1 : tree_clone(r, fd, s->recursive);
+    if (tree < 0 && !s->late && errno != ENOSYS)
         return source_failed(s, errno, err);
     s->detached = tree >= 0;
     s->fd = tree >= 0 ? tree : fd_steal(&fd);
