@@ -106,7 +106,7 @@ static const struct option options[] = {
     { "rsymfollow", OPT_REC_CLEAR, true, MOUNT_ATTR_NOSYMFOLLOW },
     { "idmap", OPT_IDMAP, false, 0 },
     { "ridmap", OPT_RIDMAP, false, 0 },
-    { "tmpcopyup", OPT_TMPCOPYUP, false, 0 },
+    { "tmpcopyup", OPT_TMPCOPYUP, true, 0 },
     // Words that mount(8) keeps to itself.
     { "auto", OPT_NOTHING, false, 0 },
     { "noauto", OPT_NOTHING, false, 0 },
@@ -239,6 +239,10 @@ int config_mount_options(struct check *c, const char *origin, struct spec_mount 
         log_warning("%s/options: %s means nothing to a bind mount and is left out", origin,
                     check_quote(c, m->data));
         m->data = NULL;
+    }
+    if (m->tmpcopyup && (m->kind != MOUNT_NEW || !m->type || !str_eq(m->type, "tmpfs"))) {
+        log_warning("%s/options: tmpcopyup means something to a new tmpfs only and is left out", origin);
+        m->tmpcopyup = false;
     }
     // mount(2) takes one page.
     if (m->data && strlen(m->data) >= (size_t)sysconf(_SC_PAGESIZE))

@@ -38,9 +38,6 @@ static bool ridmap(const struct spec_mount *m) {
 static bool mount_mappings(const struct spec_mount *m) {
     return m->n_uid_mappings || m->n_gid_mappings;
 }
-static bool tmpcopyup(const struct spec_mount *m) {
-    return m->tmpcopyup;
-}
 
 static const struct {
     const char *member, *what;
@@ -49,7 +46,6 @@ static const struct {
     { "options", "the mount option idmap", idmap },
     { "options", "the mount option ridmap", ridmap },
     { "uidMappings", "an id mapping of a mount", mount_mappings },
-    { "options", "the mount option tmpcopyup", tmpcopyup },
 };
 
 // ---------------------------------------------------------------- linux

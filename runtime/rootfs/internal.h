@@ -70,6 +70,15 @@ struct rootfs_mount;
 // Mounts the new file system on `target`. On failure -1 with *err set, and errno.
 int newfs_mount(struct rootfs *r, const struct rootfs_mount *m, int target, const char *where,
                 struct error *err);
+// The same, not attached to any place: a descriptor of its root, or -1 with errno.
+int newfs_detached(const struct rootfs *r, const struct rootfs_mount *m);
+
+// ---- copyup.c
+// Copies what is in the directory `from`, which is at `where` in the root, into the new file system with the
+// root `tmpfs`; that root gets the directory's owner, mode and times too, but for those that m->data names.
+// Both are descriptors that need not be readable (O_PATH).
+int copy_up(struct rootfs *r, const struct rootfs_mount *m, int from, int tmpfs, const char *where,
+            struct error *err);
 
 // ---- mountinfo.c: /proc/self/mountinfo, line by line, without memory.
 struct mountinfo_line {

@@ -4,6 +4,7 @@ libnook_a_SOURCES += \
 	runtime/rootfs/attach.c \
 	runtime/rootfs/attr.c \
 	runtime/rootfs/console.c \
+	runtime/rootfs/copyup.c \
 	runtime/rootfs/device.c runtime/rootfs/device.h \
 	runtime/rootfs/entries.c \
 	runtime/rootfs/internal.h \

@@ -5,8 +5,10 @@
 #include "runtime/rootfs/mount.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "lib/fd.h"
 #include "lib/str.h"
@@ -73,13 +75,16 @@ static int target_failed(const struct rootfs_mount *m, int errnum, struct error 
 }
 
 // Opens the destination, makes it if it is missing, and sees that it is the right kind of thing.
-static int open_target(struct rootfs *r, const struct rootfs_mount *m, char real[PATH_MAX],
-                       struct error *err) {
+static int open_target(struct rootfs *r, struct rootfs_mount *m, char real[PATH_MAX], struct error *err) {
     bool file = m->kind == ROOTFS_MOUNT_BIND && !m->from.is_dir;
     unsigned flags = m->kind == ROOTFS_MOUNT_REMOUNT ? 0 : file ? ROOTFS_MAKE_FILE : ROOTFS_MAKE_DIR;
     if (m->kind == ROOTFS_MOUNT_NEW && must_be_real(m->type))
         flags |= ROOTFS_NO_LINKS;
-    cleanup_fd int fd = rootfs_resolve_real(r, m->destination, flags, real);
+    cleanup_fd int fd = m->copy_up ? rootfs_resolve_real(r, m->destination, 0, real) : -1;
+    if (fd < 0) {
+        m->copy_up = false; // there is nothing to be copied
+        fd = rootfs_resolve_real(r, m->destination, flags, real);
+    }
     if (fd < 0)
         return target_failed(m, errno, err);
     if (check_place(m, real, err) < 0)
@@ -214,9 +219,52 @@ static int change_new(struct rootfs *r, const struct rootfs_mount *m, const char
     return fd < 0 ? error_set(err, "mount.failed", errno, "cannot open the mount at %s", m->destination) : 0;
 }
 
+// Opens the tmpfs that was just mounted over `target`: found again by name, so it is proved that it is one,
+// that it is not what was there before, and that nothing is in it.
+static int open_new_tmpfs(struct rootfs *r, int target, const char *real) {
+    struct statfs fs;
+    struct stat before;
+    struct stat now;
+    cleanup_fd int fd = rootfs_resolve(r, real, ROOTFS_NO_LINKS);
+    if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(target, &before) < 0 || fstat(fd, &now) < 0)
+        return -1;
+    if (fs.f_type == TMPFS_MAGIC && now.st_dev != before.st_dev && now.st_nlink == 2 &&
+        now.st_size <= 40) // "." and ".."
+        return fd_steal(&fd);
+    errno = EAGAIN;
+    return -1;
+}
+
+// tmpcopyup: filled where nobody can see it yet, read-only after that, attached. Without the new mount API it
+// is filled in its place.
+static int newfs_filled(struct rootfs *r, const struct rootfs_mount *m, int target, const char *real,
+                        struct error *err) {
+    struct rootfs_mount open = *m;
+    struct mount_change c = { .set = MOUNT_ATTR_RDONLY };
+    open.flags &= ~(unsigned long)MS_RDONLY;
+    cleanup_fd int tmpfs = newfs_detached(r, &open);
+    bool attached = tmpfs < 0;
+    if (attached && newfs_mount(r, &open, target, real, err) < 0) // which says why, too
+        return -1;
+    if (attached)
+        tmpfs = open_new_tmpfs(r, target, real);
+    if (tmpfs < 0)
+        return error_set(err, "mount.failed", errno, "cannot open the mount at %s", m->destination);
+    if (copy_up(r, m, target, tmpfs, real, err) < 0)
+        return -1;
+    bool to_seal = m->flags & MS_RDONLY;
+    if (to_seal && mount_change_apply(r, tmpfs, attached, &c) == 0)
+        to_seal = false;
+    if (!attached && tree_attach(tmpfs, target) < 0)
+        return error_set(err, "mount.failed", errno, "cannot mount %s at %s", m->type, m->destination);
+    if (to_seal && mount_change_apply(r, tmpfs, true, &c) < 0)
+        return change_failed(r, m, tmpfs, &c, errno, err);
+    return 0;
+}
+
 static int mount_new(struct rootfs *r, struct rootfs_mount *m, int target, const char *real,
                      struct error *err) {
-    int n = newfs_mount(r, m, target, real, err);
+    int n = m->copy_up ? newfs_filled(r, m, target, real, err) : newfs_mount(r, m, target, real, err);
     if (n == 0)
         n = change_new(r, m, real, err);
     else if ((err->err == EPERM || err->err == EBUSY) && m->from.path && m->from.fd >= 0)

@@ -26,6 +26,13 @@ struct rootfs_mount {
               // NULL: nothing. That bind is read-only, nosuid, nodev, noexec throughout when
               // from_readonly, which sysfs and cgroup2 must be.
     bool from_readonly;
+    // NEW, a tmpfs: it begins with a copy of what the destination, if it exists, holds: tmpcopyup. Files,
+    // directories, links, fifos, and devices where they may be made (not from a nodev mount); no sockets, no
+    // extended attributes, nothing of the kernel's file systems. Mode, owner and times are kept; where the
+    // user namespace has no such owner the copy is root's, without set-id bits. The root of the tmpfs gets
+    // the mode and owner of the destination, unless data has mode=, uid=, gid=. With MS_RDONLY it is filled
+    // first.
+    bool copy_up;
     bool remount_bind; // REMOUNT: with "bind": the flags of this mount, not of its superblock
     unsigned long flags,
         cleared; // MS_* to set and to clear, without MS_BIND, MS_REC, MS_REMOUNT, propagation
@@ -39,7 +46,7 @@ struct rootfs_mount {
 // Over /proc only a procfs may be mounted, and in it only what lxcfs provides (cpuinfo, meminfo, stat, ...).
 // A bind keeps locked flags (nodev, nosuid, noexec, ro, atime) that were not asked to be cleared; one that
 // was and cannot be is named in the error. The source's descriptor is closed. Codes: mount.failed, mount.type
-// (file on directory), mount.refused (/proc, "/"), mount.flags.
+// (file on directory), mount.copyup, mount.refused (/proc, "/"), mount.flags.
 int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err);
 
 // The mount at `path` (which must be the root of a mount) becomes read-only; for a tmpfs with "ro" in which

@@ -70,8 +70,8 @@ static int create(int fs, const struct rootfs_mount *m) {
     return sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
-// 0, or -1 with errno and, when the kernel gave one, its reason in `why`.
-static int mount_by_context(const struct rootfs_mount *m, int target, char *why, size_t size) {
+// A detached mount, or -1 with errno and, when the kernel gave one, its reason in `why`.
+static int context_mount(const struct rootfs_mount *m, char *why, size_t size) {
     struct mount_change c = { 0 };
     mount_change_from_flags(&c, m->flags, 0);
     cleanup_fd int fs = sys_fsopen(m->type, FSOPEN_CLOEXEC);
@@ -85,7 +85,21 @@ static int mount_by_context(const struct rootfs_mount *m, int target, char *why,
         errno = errnum;
         return -1;
     }
-    return tree_attach(tree, target);
+    return fd_steal(&tree);
+}
+
+static int mount_by_context(const struct rootfs_mount *m, int target, char *why, size_t size) {
+    cleanup_fd int tree = context_mount(m, why, size);
+    return tree < 0 ? -1 : tree_attach(tree, target);
+}
+
+int newfs_detached(const struct rootfs *r, const struct rootfs_mount *m) {
+    char why[256];
+    if (r->missing & ROOTFS_NO_MOUNT_API) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return context_mount(m, why, sizeof(why));
 }
 
 // What covers parts of the outer procfs or sysfs: the kernel gives no fresh one then, for it would show them.

@@ -294,8 +294,6 @@ static void test_unsupported(void **state) {
           "process.ioPriority is not supported" },
         { PROCESS(",'execCPUAffinity':{'initial':'0-1, 3'}"), "/process/execCPUAffinity",
           "process.execCPUAffinity is not" },
-        { MOUNT("'destination':'/x','type':'tmpfs','options':['tmpcopyup']"), "/mounts/0/options",
-          "the mount option tmpcopyup is not supported" },
         { MOUNT("'destination':'/x','source':'/y','options':['bind'],'uidMappings':[" ID_MAP
                 "],'gidMappings':[" ID_MAP "]"),
           "/mounts/0/uidMappings", "an id mapping of a mount is not" },
