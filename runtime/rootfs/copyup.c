@@ -20,6 +20,7 @@
 
 #define MAX_DEPTH   128 // three descriptors and a buffer each
 #define DATA_BUFFER 65536
+#define OVERFLOW_ID 65534 // what stat(2) says of an id without a mapping: user_namespaces(7)
 
 struct copy {
     const struct rootfs *r;
@@ -117,6 +118,8 @@ static int copy_attributes(struct copy *c, const struct level *l, int fd, const 
     bool foreign = fchown(fd, st->st_uid, st->st_gid) < 0;
     if (foreign && !id_is_foreign(errno))
         return failed(c, errno);
+    // It may have a mapping as well, and the chown have worked: still nobody's to run as.
+    foreign = foreign || st->st_uid == OVERFLOW_ID || st->st_gid == OVERFLOW_ID;
     if (S_ISREG(st->st_mode) && (foreign || (l->flags & MS_NOSUID)))
         mode &= ~(mode_t)(S_ISUID | S_ISGID);
     if (fchmod(fd, mode) < 0)
