@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/log.h"
 #include "lib/str.h"
 #include "runtime/cgroup/cgroup.h"
 
@@ -70,5 +71,12 @@ void command_state_json(struct json *j, const struct state *s, enum state_status
 int command_print(const char *text, struct error *err) {
     if (fd_write_all(STDOUT_FILENO, text, strlen(text)) < 0)
         return error_set(err, "output.failed", errno, "write to standard output");
+    return 0;
+}
+
+int command_close_leaks(unsigned preserve, struct error *err) {
+    int keep[] = { log_fd() };
+    if (fd_close_other(3 + (int)preserve, keep, 1, -1) < 0)
+        return error_set(err, "fd.failed", errno, "close the caller's descriptors");
     return 0;
 }

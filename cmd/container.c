@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/str.h"
@@ -25,7 +27,7 @@ static int read_config(const char *path, struct launch_request *r, struct arena 
     if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
         return error_set(err, "config.missing", 0, "%s is not a regular file", path);
     if (fd < 0 && errno == ENOENT) {
-        error_set(err, "config.missing", 0, "JSON specification file config.json not found");
+        error_set(err, "config.missing", 0, "JSON specification file %s not found", strrchr(path, '/') + 1);
         return error_hint(err, "looked for %s", path);
     }
     r->config_text = fd < 0 ? NULL : fd_read_all(fd, a, MAX_CONFIG, &r->config_size);
@@ -43,6 +45,13 @@ static void settle_descriptors(const struct container_options *o, struct plan_re
     plan->listen_fds = (unsigned)n;
     if (n != o->preserve_fds)
         plan->preserve_fds += (unsigned)n;
+}
+
+// keyctl joins an existing keyring of the same name: the time makes each container's its own, also when an id comes back.
+static const char *keyring_name(const struct command *c) {
+    char now[CLOCK_TEXT_SIZE];
+    clock_now_text(now);
+    return arena_printf(c->arena, "nook:%s:%s", c->args[0], now);
 }
 
 struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
@@ -66,7 +75,7 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
                  .console_socket = o->console_socket,
                  .pid_file = o->pid_file,
                  .no_pivot = o->no_pivot,
-                 .no_new_keyring = o->no_new_keyring,
+                 .keyring = o->no_new_keyring ? NULL : keyring_name(c),
                  .wait_start = wait_start,
                  .no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED,
                  .detach = wait_start || o->detach},
@@ -77,9 +86,12 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         .trace = c->trace,
     };
     settle_descriptors(o, &r->plan);
+    if (command_close_leaks(r->plan.preserve_fds, err) < 0)
+        return NULL;
     if (notify_host_socket())
         r->plan.notify_directory = arena_printf(a, "%s/%s/%s", c->root, c->args[0], NOTIFY_DIRECTORY);
-    const char *path = o->config && *o->config ? o->config : arena_printf(a, "%s/config.json", bundle);
+    const char *name = o->config && *o->config ? o->config : "config.json";
+    const char *path = name[0] == '/' ? name : arena_printf(a, "%s/%s", bundle, name);
     if (read_config(path, r, a, err) < 0)
         return NULL;
     struct spec *spec = config_parse(r->config_text, r->config_size, a, err);

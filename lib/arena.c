@@ -6,11 +6,10 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { BLOCK_SIZE = 32 * 1024 };
 
 struct arena_block {
     struct arena_block *previous;
@@ -18,10 +17,20 @@ struct arena_block {
     max_align_t data[];
 };
 
+enum { BLOCK_SIZE = 64 * 1024 - sizeof(struct arena_block) };
+
 static void out_of_memory(void) {
     static const char text[] = "nook: out of memory\n";
     ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
     _exit(n < 0 ? 1 : 1);
+}
+
+// Whole pages from the kernel, zeroed, and present at once: a fault for each would cost several times as much.
+static struct arena_block *map_block(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (p == MAP_FAILED)
+        out_of_memory();
+    return p;
 }
 
 void *arena_alloc(struct arena *a, size_t n) {
@@ -33,9 +42,7 @@ void *arena_alloc(struct arena *a, size_t n) {
         size_t size = need > BLOCK_SIZE / 4 ? need : BLOCK_SIZE;
         if (size > SIZE_MAX - sizeof(*b))
             out_of_memory();
-        struct arena_block *fresh = calloc(1, sizeof(*fresh) + size);
-        if (!fresh)
-            out_of_memory();
+        struct arena_block *fresh = map_block(sizeof(*fresh) + size);
         fresh->size = size;
         // A block made for one large object goes behind the one in use, whose rest stays useful.
         if (b && size == need) {
@@ -101,6 +108,6 @@ void arena_free(struct arena *a) {
     while (a->last) {
         struct arena_block *b = a->last;
         a->last = b->previous;
-        free(b);
+        munmap(b, sizeof(*b) + b->size);
     }
 }

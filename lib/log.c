@@ -52,6 +52,10 @@ bool log_level_parse(const char *name, enum log_level *level) {
     return found != NULL;
 }
 
+int log_fd(void) {
+    return logger.fd;
+}
+
 static int open_file(const char *path, struct error *err) {
     // O_NONBLOCK: a FIFO that nobody reads is an error, not a reason to wait for ever.
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);

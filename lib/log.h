@@ -15,6 +15,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 int log_open(const char *target, bool json, enum log_level level, struct error *err);
 enum log_level log_level(void);
 
+// The descriptor of the log file, or -1: for who closes all others.
+int log_fd(void);
+
 // "error", "warning" (or "warn"), "info", "debug" (or "trace"); true when the name is one of them. Levels
 // above error that other runtimes know ("fatal", "panic") mean error.
 bool log_level_parse(const char *name, enum log_level *level);

@@ -45,6 +45,7 @@ static const struct field {
     { "created", TEXT, offsetof(struct state, created) },
     { "ownerUid", NUMBER, offsetof(struct state, owner_uid) },
     { "seccompKey", TEXT, offsetof(struct state, seccomp_key) },
+    { "keyring", TEXT, offsetof(struct state, keyring) },
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 

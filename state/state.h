@@ -56,6 +56,7 @@ struct state {
     size_t n_annotations;
     uint64_t owner_uid;        // who created it
     const char *seccomp_key;   // <root>/.seccomp/<key>.bpf, NULL: no filter
+    const char *keyring;       // name of its session keyring, NULL: the caller's was kept
     uint64_t namespaces;       // CLONE_NEW* bits of the namespaces that exec joins
     bool shared_pid_namespace; // init is not PID 1 of a namespace of its own: its death does not end the
                                // others

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/prefault.h"
 #include "lib/str.h"
 #include "runtime/init/steps.h"
 #include "runtime/process/attributes.h"
 
+enum { INIT_STACK = 64 * 1024 }; // what the deepest step takes
 enum { EXIT_FAILED = 1, EXIT_AFTER_START = 255 };
 
 void init_warn(struct init *in, const char *text) {
@@ -89,7 +91,9 @@ static int await_start(struct init *in, struct error *err) {
             return error_set(err, "start.failed", errno, "wait for start");
         }
         struct message m;
-        if (message_receive(connection, &m, NULL, -1) == 1 && m.type == MESSAGE_GO)
+        // Answered, so that another `start` that comes too late cannot take our execve for its own success.
+        if (message_receive(connection, &m, NULL, -1) == 1 && m.type == MESSAGE_GO &&
+            message_send(connection, MESSAGE_READY, 0, -1) == 0)
             return connection;
         close(connection);
     }
@@ -166,6 +170,11 @@ static int last_steps(struct init *in, int connection, struct error *err) {
 int init_main(void *arg) {
     struct init *in = arg;
     struct error err;
+    for (size_t i = 0; i < sizeof(in->close_first) / sizeof(in->close_first[0]); i++)
+        fd_close(&in->close_first[i]);
+    if (in->joins && in->cgroup && in->cgroup->v2 >= 0 && *in->in_cgroup)
+        close(in->cgroup->v2);
+    prefault_stack(INIT_STACK);
     fd_close(&in->parent_sock);
     forget_environment();
     if (set_up(in, &err) < 0)

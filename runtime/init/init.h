@@ -42,7 +42,9 @@ struct init {
     size_t hook_state_size;
     unsigned preserve_fds;
     bool commit;        // create: after READY wait for the parent's GO, which says that the state is saved
-    int container_pidfd; // exec: init of the container, whose namespaces are joined; else -1
+    bool joins;          // exec: the container is there already
+    int close_first[3];  // descriptors of the host that nobody in the container may see for a moment; -1: none
+    int container_pidfd; // exec, STEP_JOIN_NAMESPACES: init of the container; else -1
     int container_root;  // exec into a container without a root of its own mount namespace: chroot there; else -1
     struct trace *trace; // shared with the parent, or NULL
 

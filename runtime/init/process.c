@@ -24,11 +24,10 @@
 // The master goes to who asked for it, the slave stays open until the stdio is exchanged.
 static int step_terminal(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    bool joined = in->container_pidfd >= 0;
-    int root = joined ? AT_FDCWD : in->rootfs.root_fd;
+    int root = in->joins ? AT_FDCWD : in->rootfs.root_fd;
     if (terminal_open(root, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
         return -1;
-    if (!joined && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
+    if (!in->joins && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
         return -1;
     if (in->console_sock >= 0) {
         if (terminal_send(in->console_sock, in->terminal_master, err) < 0)
@@ -43,8 +42,7 @@ static int step_terminal(struct init *in, const struct step *s, struct error *er
 
 static int step_cwd(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    bool create = in->container_pidfd < 0;
-    return lookup_chdir(in->plan->process->cwd, &in->plan->process->user, create, err);
+    return lookup_chdir(in->plan->process->cwd, &in->plan->process->user, !in->joins, err);
 }
 
 static int step_find_executable(struct init *in, const struct step *s, struct error *err) {

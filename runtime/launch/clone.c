@@ -134,6 +134,10 @@ static int intermediate(const struct clone_request *request, int sock) {
     struct error err;
     if (setns(request->join_user, request->join_user_flags) < 0) {
         error_set(&err, "namespace.join-failed", errno, "join the user namespace");
+        if (request->join_user_origin)
+            error_where(&err, NULL, request->join_user_origin);
+        if (err.err == EINVAL)
+            error_hint(&err, "is it the one that nook lives in already?");
         message_send_error(sock, MESSAGE_FAILED, &err);
         return 1;
     }

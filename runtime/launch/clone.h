@@ -22,6 +22,7 @@ struct clone_request {
                               // NS_USER are not borrowed: the child joins those itself
     int join_user;            // a user namespace that init is to be born in, or -1: an intermediate process joins
                               // it and clones init with CLONE_PARENT
+    const char *join_user_origin; // for errors
     int join_user_flags;      // what the intermediate joins by that descriptor: CLONE_NEWUSER, with a pidfd also others
     int (*entry)(void *arg);  // runs in the child; never returns to the caller's code: its value is the exit code
     void *arg;

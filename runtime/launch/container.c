@@ -56,9 +56,12 @@ struct launch {
 
 // ---------------------------------------------------------------- steps
 
-static void remove_cgroups_of(const struct state *old, void *arg) {
+// What a dead entry left. Its cgroups go, too: a cgroup that was told to kill also kills who is cloned into it later.
+static void clear_remains(const struct state *old, void *arg) {
     struct error err;
-    if (launch_kill_all(old, arg, &err) < 0)
+    size_t n;
+    struct cgroup_place *places = launch_cgroup_places(old, arg, &n);
+    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0)
         log_warning("%s", err.msg);
 }
 
@@ -74,7 +77,7 @@ static void record_cgroups(struct launch *l, const struct cgroup_place *places, 
 static int step_claim(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
     const struct plan_request *r = &l->request->plan;
-    if (state_claim(l->arena, l->request->root, r->id, remove_cgroups_of, l->arena, &l->dir, err) < 0)
+    if (state_claim(l->arena, l->request->root, r->id, clear_remains, l->arena, &l->dir, err) < 0)
         return -1;
     const struct spec *spec = l->plan->spec;
     l->state = (struct state){
@@ -84,6 +87,7 @@ static int step_claim(struct launch *l, const struct step *s, struct error *err)
         .rootfs = l->plan->rootfs,
         .cgroup_manager = l->request->cgroup_manager,
         .isolation = l->plan->isolation,
+        .keyring = r->keyring,
         .no_process = !spec->process,
         .shared_pid_namespace = !(l->plan->clone_flags & CLONE_NEWPID),
     };
@@ -103,9 +107,6 @@ static int step_claim(struct launch *l, const struct step *s, struct error *err)
     }
     if (state_save(&l->dir, l->arena, &l->state, err) < 0)
         return -1;
-    cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || fd_write_all(fd, l->request->config_text, l->request->config_size) < 0)
-        return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->id);
     if (r->notify_directory && notify_make_directory(l->dir.fd, err) < 0)
         return -1;
     if (!l->plan->process && !r->wait_start)
@@ -177,12 +178,14 @@ static int step_join(struct launch *l, const struct step *s, struct error *err) 
     int fd = namespace_open(s->join.path, s->join.kind, s->origin, err);
     if (fd < 0)
         return -1;
-    if (s->join.kind == NS_USER)
+    if (s->join.kind == NS_USER) {
         l->clone.join_user = fd;
-    else if (s->join.kind == NS_MOUNT)
+        l->clone.join_user_origin = s->origin;
+    } else if (s->join.kind == NS_MOUNT) {
         l->init.join_mount = fd;
-    else
+    } else {
         l->clone.join[s->join.kind] = fd;
+    }
     return 0;
 }
 
@@ -224,8 +227,13 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     return rc;
 }
 
+// Init is at work meanwhile.
 static int step_save_state(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
+    const struct launch_request *r = l->request;
+    cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || fd_write_all(fd, r->config_text, r->config_size) < 0)
+        return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->plan.id);
     if (proc_identify(l->child.pid, &l->state.init) < 0)
         return error_set(err, "init.died", errno, "init ended at once");
     return state_save(&l->dir, l->arena, &l->state, err);

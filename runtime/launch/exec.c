@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "lib/str.h"
 #include "lib/sys.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
@@ -22,11 +24,14 @@
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/pidfile.h"
 #include "runtime/launch/process.h"
+#include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
 
 struct execution {
     const struct exec_request *request;
     struct plan *plan;
+    struct spec_process process;
+    bool set_oom_score;
     struct arena *arena;
     struct init init;
     struct cgroup_join cgroup;
@@ -49,22 +54,42 @@ static bool through_user_namespace(const struct exec_request *r) {
     return (r->state->namespaces & CLONE_NEWUSER) && geteuid() != 0;
 }
 
+// Who shares the container's PID namespace is seen by its processes, and those with CAP_SYS_PTRACE over us could go
+// through /proc/PID/root and cwd (CVE-2016-9962): so we are in its mount namespace before the child is born.
+// With a user namespace in between they have no such power, and joining that one would cost us our own.
+static bool parent_joins(const struct exec_request *r) {
+    return !(r->state->namespaces & CLONE_NEWUSER) && (r->state->namespaces & CLONE_NEWNS);
+}
+
+// Set by the parent, for the child must not hold a procfs of the host; not at all when it is so already.
+static void settle_oom_score(struct execution *x) {
+    char text[16];
+    int64_t now;
+    ssize_t n = fd_read_small(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof(text));
+    if (n > 0 && text[n - 1] == '\n')
+        text[n - 1] = '\0';
+    bool same = n > 0 && str_to_i64(text, -1000, 1000, &now) && now == x->process.oom_score_adj;
+    x->set_oom_score = x->process.has_oom_score_adj && !same;
+    x->process.has_oom_score_adj = false;
+}
+
 static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    uint64_t joined = r->state->namespaces & ~(uint64_t)CLONE_NEWPID;
+    // What the parent has joined already is not joined by the child.
+    uint64_t joined = parent_joins(r) ? 0 : r->state->namespaces & ~(uint64_t)CLONE_NEWPID;
     if (through_user_namespace(r))
         joined &= ~(uint64_t)CLONE_NEWUSER;
+    x->process = *r->process;
+    settle_oom_score(x);
     struct plan_exec_request request = {
-        .process = r->process,
+        .process = &x->process,
         .namespaces = joined,
         .own_root = pivoted(r),
         .in_cgroup = r->state->n_cgroups > 0,
-        .new_keyring = true,
-        .keyring = r->state->id,
+        .keyring = r->state->keyring,
         .seccomp = r->spec->linux_.seccomp != NULL,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
-        .preserve_fds = r->preserve_fds,
     };
     x->plan = plan_exec(&request, x->arena, err);
     return x->plan ? 0 : -1;
@@ -85,7 +110,7 @@ static int open_container(struct execution *x, struct error *err) {
     if (through_user_namespace(r)) {
         x->clone.join_user = x->init.container_pidfd;
         x->clone.join_user_flags = CLONE_NEWUSER | (int)(r->state->namespaces & CLONE_NEWPID);
-    } else if (r->state->namespaces & CLONE_NEWPID) {
+    } else if (!parent_joins(r) && (r->state->namespaces & CLONE_NEWPID)) {
         x->clone.join[NS_PID] = x->init.container_pidfd;
     }
     return 0;
@@ -119,6 +144,8 @@ static int prepare(struct execution *x, struct error *err) {
         return -1;
     process_init(&x->init, x->plan);
     x->init.preserve_fds = r->preserve_fds;
+    x->init.joins = true;
+    x->init.commit = x->set_oom_score;
     if (r->trace)
         x->init.trace = trace_new();
     if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 || open_container(x, err) < 0 ||
@@ -132,16 +159,31 @@ static int prepare(struct execution *x, struct error *err) {
     return 0;
 }
 
+static int enter(struct execution *x, int *own_mounts, struct error *err) {
+    *own_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (*own_mounts < 0)
+        return error_set(err, "namespace.unavailable", errno, "open /proc/self/ns/mnt");
+    if (setns(x->init.container_pidfd, (int)x->request->state->namespaces) < 0)
+        return error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
+    if (x->init.container_root >= 0 && (fchdir(x->init.container_root) < 0 || chroot(".") < 0))
+        return error_set(err, "namespace.join-failed", errno, "enter the container's root");
+    return 0;
+}
+
 // The payload may have enabled controllers in its own cgroup: then v2 lets nobody in there, but where init is.
-static int clone_child(struct execution *x, struct error *err) {
+static int clone_child(struct execution *x, int own_mounts, struct error *err) {
     int rc = clone_process(&x->clone, &x->in_cgroup, &x->child, err);
-    if (rc < 0 && err->err == EBUSY && x->clone.cgroup_fd >= 0) {
-        if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup, err) < 0)
-            return -1;
-        x->clone.cgroup_fd = x->cgroup.v2;
-        rc = clone_process(&x->clone, &x->in_cgroup, &x->child, err);
-    }
-    return rc;
+    if (rc == 0 || err->err != EBUSY || x->clone.cgroup_fd < 0)
+        return rc;
+    // Its name is to be found in the host's files.
+    if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0)
+        return error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
+    if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup, err) < 0)
+        return -1;
+    x->clone.cgroup_fd = x->cgroup.v2;
+    if (own_mounts >= 0 && setns(x->init.container_pidfd, CLONE_NEWNS) < 0)
+        return error_set(err, "namespace.join-failed", errno, "join the container's mount namespace");
+    return clone_process(&x->clone, &x->in_cgroup, &x->child, err);
 }
 
 static int spawn(struct execution *x, struct error *err) {
@@ -156,8 +198,18 @@ static int spawn(struct execution *x, struct error *err) {
     // The child is born where the container's processes can see it.
     if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_set(err, "exec.failed", errno, "become non-dumpable");
-    int rc = clone_child(x, err);
+    if (!x->process.selinux_label && !x->process.apparmor_profile)
+        fd_close(&x->init.rootfs.proc_fd);
+    cleanup_fd int own_mounts = -1;
+    if (parent_joins(x->request) && enter(x, &own_mounts, err) < 0)
+        return -1;
+    int close_first[] = {own_mounts, x->request->dir->fd, x->request->dir->root_fd};
+    memcpy(x->init.close_first, close_first, sizeof(close_first));
+    int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
+    // Back to our own files: a pid file is still to be written.
+    if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0 && rc == 0)
+        rc = error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
     return rc;
 }
 
@@ -183,7 +235,16 @@ static int make(struct execution *x, struct error *err) {
         .answer = answer,
         .arg = x,
     };
-    if (monitor_until(&m, MESSAGE_READY, err) < 0 || monitor_until(&m, 0, err) < 0)
+    if (monitor_until(&m, MESSAGE_READY, err) < 0)
+        return -1;
+    if (x->set_oom_score) {
+        cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (oom_score_adj_set(proc, x->child.pid, x->process.oom_score_adj, err) < 0)
+            return error_where(err, NULL, "/oomScoreAdj");
+        if (message_send(x->sock, MESSAGE_GO, 0, -1) < 0)
+            return error_set(err, "init.died", errno, "the process ended while the runtime worked for it");
+    }
+    if (monitor_until(&m, 0, err) < 0)
         return -1;
     const char *pid_file = x->request->pid_file;
     return pid_file ? pidfile_write(pid_file, x->child.pid, err) : 0;

@@ -60,14 +60,16 @@ static int already(enum state_status status, const struct state *state, struct e
 }
 
 // 1: init has executed the program; 0: it has reported that execve failed, and why is on the container's stderr;
-// -1: a step before that failed.
+// -1: a step before that failed; -2: it is not ours to start.
 static int await_exec(int connection, const struct state *state, struct error *err) {
     struct message m;
     int n = message_receive(connection, &m, NULL, START_LIMIT_MS);
-    if (n == 0) {
-        // The end of the connection comes with execve, or with death.
+    if (n == 0) // init has answered another start
+        return error_set(err, "start.not-created", 0, "cannot start an already running container") - 1;
+    if (n == 1 && m.type == MESSAGE_READY)
+        n = message_receive(connection, &m, NULL, START_LIMIT_MS);
+    if (n == 0) // the end of the connection comes with execve
         return 1;
-    }
     if (n < 0)
         return error_set(err, "start.failed", errno, "wait until init of container %s executes the program", state->id);
     *err = m.error;
@@ -109,7 +111,7 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
         return error_set(err, "start.failed", errno, "release init of container %s", state->id);
     int rc = await_exec(connection, state, err);
     if (rc < 0)
-        return destroy(dir, state, a);
+        return rc == -1 ? destroy(dir, state, a) : -1;
     unlinkat(dir->fd, STATE_START_SOCKET, 0);
     if (rc == 0) {
         log_debug("the program could not be executed: %s", err->msg);

@@ -25,7 +25,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
         plan_add(&p->child, a, STEP_CGROUP_ATTACH, NULL);
     plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
     plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
-    if (request->new_keyring)
+    if (request->keyring)
         plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;
     if (process->terminal)
         plan_add(&p->child, a, STEP_TERMINAL, "/terminal");

@@ -139,10 +139,10 @@ static const char *describe_user(const struct spec_process *process, struct aren
 
 // Steps whose description needs no operand.
 static const char *const fixed[N_STEP_OPS] = {
-    [STEP_CLAIM_ID] = "take the id: make its state directory, copy config.json there",
+    [STEP_CLAIM_ID] = "take the id: make its state directory",
     [STEP_CGROUP_DEVICES] = "attach the device program to the cgroup",
     [STEP_SECCOMP_PROGRAM] = "get the seccomp filter's program, from the cache or by compiling the profile",
-    [STEP_SAVE_STATE] = "write pid and start time to state.json",
+    [STEP_SAVE_STATE] = "write pid and start time to state.json, copy config.json",
     [STEP_ID_MAPS] = "write the process's uid and gid maps",
     [STEP_PARENT_OOM_SCORE] = "set the process's oom_score_adj from outside of its user namespace",
     [STEP_RUNTIME_HOOKS] = "run the prestart and createRuntime hooks when init asks",

@@ -293,7 +293,6 @@ static void plan_devices(struct planner *pl) {
         device->major = default_devices[i].major;
         device->minor = default_devices[i].minor;
         device->mode = 0666;
-        device->only_if_missing = true;
     }
     for (size_t i = 0; i < pl->spec->linux_.n_devices; i++) {
         const struct spec_device *s = &pl->spec->linux_.devices[i];
@@ -385,8 +384,8 @@ static void plan_enter_namespaces(struct planner *pl) {
     if (is_new(pl, NS_NETWORK))
         child(pl, STEP_LOOPBACK, origin(pl, "linux/namespaces", ns(pl, NS_NETWORK)->index));
     child(pl, STEP_NEW_SESSION, "default:session");
-    if (!pl->request->no_new_keyring)
-        child(pl, STEP_KEYRING, "default:keyring")->text = pl->request->id;
+    if (pl->request->keyring)
+        child(pl, STEP_KEYRING, "default:keyring")->text = pl->request->keyring;
     if (spec->hostname)
         child(pl, STEP_HOSTNAME, "/hostname")->text = spec->hostname;
     if (spec->domainname)

@@ -127,7 +127,8 @@ struct plan_request {
     unsigned preserve_fds;
     unsigned listen_fds; // LISTEN_FDS of socket activation, 0: none
     const char *notify_directory; // host directory of the notify socket, bound at /run/notify; NULL: none
-    bool no_pivot, no_new_keyring;
+    const char *keyring; // name of the new session keyring; NULL: the caller's is kept
+    bool no_pivot;
     bool wait_start; // create: init waits for `start`; run: it goes on at once
     bool no_cgroup;  // --cgroup-manager=disabled
     bool detach;
@@ -166,11 +167,9 @@ struct plan_exec_request {
     uint64_t namespaces; // CLONE_NEW* to be joined
     bool own_root;       // false: the container has no mount namespace or was not pivoted: chroot to init's root
     bool in_cgroup;      // there are cgroups to enter
-    bool new_keyring;
-    const char *keyring;
+    const char *keyring;   // of the container, NULL: the caller's is kept
     bool seccomp;
     const char *console_socket, *pid_file;
-    unsigned preserve_fds;
 };
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);
 

@@ -225,10 +225,31 @@ static int resolve_openat2(struct rootfs *r, const char *path, uint64_t extra, i
     return fail(ENOSYS);
 }
 
+// The common case of a missing target: only the last component is missing, and no link leads there. -1 for everything
+// else, which is the walker's.
+static int make_last(struct rootfs *r, const char *path, unsigned flags) {
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    bool dots = name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+    if (!(flags & (ROOTFS_MAKE_DIR | ROOTFS_MAKE_FILE)) || name[0] == '\0' || dots || length + 1 >= sizeof(parent))
+        return -1;
+    memcpy(parent, path, length);
+    str_copy(parent + length, sizeof(parent) - length, length ? "" : "/");
+    cleanup_fd int dir = resolve_openat2(r, parent, RESOLVE_NO_SYMLINKS, O_DIRECTORY);
+    if (dir < 0)
+        return -1;
+    int made = flags & ROOTFS_MAKE_DIR ? mkdirat(dir, name, 0755) : mknodat(dir, name, S_IFREG | 0644, 0);
+    return made < 0 ? -1 : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (flags & ROOTFS_MAKE_DIR ? O_DIRECTORY : 0));
+}
+
 int rootfs_resolve(struct rootfs *r, const char *path, unsigned flags) {
     int fd = resolve_openat2(r, path, flags & ROOTFS_NO_LINKS ? RESOLVE_NO_SYMLINKS : 0,
                              flags & ROOTFS_NOFOLLOW ? O_NOFOLLOW : 0);
     if (fd >= 0 || (errno != ENOSYS && !(errno == ENOENT && (flags & MAKE_FLAGS))))
+        return fd;
+    if (errno == ENOENT && (fd = make_last(r, path, flags)) >= 0)
         return fd;
     char real[PATH_MAX];
     return rootfs_walk(r, path, flags, real);
@@ -265,6 +286,8 @@ int rootfs_resolve_real(struct rootfs *r, const char *path, unsigned flags, char
     if (errno != ENOSYS && !(errno == ELOOP && !(flags & ROOTFS_NO_LINKS)) &&
         !(errno == ENOENT && (flags & MAKE_FLAGS)))
         return -1;
+    if (errno == ENOENT && (fd = make_last(r, path, flags)) >= 0)
+        return normalise(path, real) < 0 ? -1 : fd_steal(&fd);
     return rootfs_walk(r, path, flags, real);
 }
 
