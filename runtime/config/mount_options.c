@@ -225,10 +225,8 @@ int config_mount_options(struct check *c, const char *origin, struct spec_mount 
         if (o) {
             if (apply(c, AT(c, "%s/options/%zu", origin, i), o, m) < 0)
                 return -1;
-        } else if (word[0] == '\0') {
-            return INVALID(c, AT(c, "%s/options/%zu", origin, i), "a mount option is an empty string");
-        } else if (!str_starts(word, "x-") && !str_starts(word, "X-") && !str_starts(word, "comment=")) {
-            add_data(c, m, word); // the rest are mount(8)'s comments
+        } else if (word[0] != '\0' && !str_starts(word, "x-") && !str_starts(word, "X-") && !str_starts(word, "comment=")) {
+            add_data(c, m, word); // the rest are mount(8)'s comments, or empty words, which buildah writes
         }
     }
     // The type of a bind mount is a dummy; engines also send it without the option.
