@@ -8,25 +8,35 @@
 #include "lib/log.h"
 #include "lib/str.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/recover.h"
 
 struct delete_options {
     bool force;
 };
 
+// 1: *dir is open and *s says what is known; 0: there is nothing to delete, which is what was asked for.
+static int find_whatever_is_left(struct command *c, struct state_dir *dir, struct state *s, struct error *err) {
+    if (state_open(c->arena, c->root, c->args[0], dir, err) < 0)
+        // A creator may have died between mkdir and its first file; or somebody has emptied the directory.
+        return str_eq(err->code, "state.not-found") ? launch_recover_empty(c->root, c->args[0], dir, s, c->arena, err)
+                                                    : -1;
+    struct error load_error;
+    if (state_load(dir, c->arena, s, &load_error) == 0)
+        return 1;
+    log_warning("%s: deleting what can be found", load_error.msg);
+    if (launch_recover(dir, s, c->arena, err) == 0)
+        return 1;
+    state_close(dir);
+    return -1;
+}
+
 static int delete_force(struct command *c, struct error *err) {
     struct state_dir dir = STATE_DIR_NONE;
     struct state s;
-    if (state_open(c->arena, c->root, c->args[0], &dir, err) < 0) {
-        if (!str_eq(err->code, "state.not-found"))
-            return -1;
-        // Nothing there is what was asked for; a creator may have died between mkdir and its first file.
-        state_remove_empty(c->root, c->args[0]);
-        return 0;
-    }
-    struct error load_error;
-    if (state_load(&dir, c->arena, &s, &load_error) < 0)
-        log_warning("%s: deleting what can be found", load_error.msg);
-    int rc = launch_kill_all(&s, c->arena, err);
+    int rc = find_whatever_is_left(c, &dir, &s, err);
+    if (rc <= 0)
+        return rc;
+    rc = launch_kill_all(&s, c->arena, err);
     if (rc == 0)
         rc = launch_delete(&dir, &s, c->arena, err);
     state_close(&dir);

@@ -7,10 +7,7 @@
 #include <stddef.h>
 
 #include "cmd/command.h"
-#include "lib/fd.h"
 #include "lib/proc.h"
-#include "lib/str.h"
-#include "lib/sys.h"
 #include "runtime/launch/launch.h"
 
 struct kill_options {
@@ -22,10 +19,10 @@ static int not_running(struct error *err) {
 }
 
 static int kill_init(const struct state *s, int sig, struct error *err) {
-    cleanup_fd int init = s->init.pid > 0 ? proc_open(&s->init) : -1;
-    if (init < 0)
+    cleanup_proc struct proc_handle init;
+    if (proc_hold(&s->init, &init) < 0)
         return not_running(err);
-    if (sys_pidfd_send_signal(init, sig) == 0)
+    if (proc_signal(&init, sig) == 0)
         return 0;
     return errno == ESRCH ? not_running(err)
                           : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);

@@ -10,11 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+
+enum { LONGEST_NAP = 16 }; // ms
 
 // Field 3 (state) and field 22 (start time) of /proc/PID/stat, proc(5). 0, or -1 with errno.
 static int read_stat(pid_t pid, char *state, uint64_t *start_time) {
@@ -82,18 +85,11 @@ enum proc_status proc_check(const struct proc_id *id) {
     return state == 'Z' || state == 'X' || state == 'x' ? PROC_ZOMBIE : PROC_ALIVE;
 }
 
-int proc_open(const struct proc_id *id) {
+// Does that pid still belong to the process with that identity (which may be a zombie)?
+static int verify(const struct proc_id *id) {
     char state;
     uint64_t start_time;
 
-    if (id->pid <= 0 || !str_eq(id->boot_id, proc_boot_id())) {
-        errno = ESRCH;
-        return -1;
-    }
-    cleanup_fd int fd = sys_pidfd_open(id->pid, 0);
-    if (fd < 0)
-        return -1;
-    // The pidfd holds on to whoever has the pid now; if that one has our start time, it is ours.
     if (read_stat(id->pid, &state, &start_time) < 0) {
         if (errno == ENOENT)
             errno = ESRCH;
@@ -103,7 +99,45 @@ int proc_open(const struct proc_id *id) {
         errno = ESRCH;
         return -1;
     }
-    return fd_steal(&fd);
+    return 0;
+}
+
+int proc_hold(const struct proc_id *id, struct proc_handle *out) {
+    *out = PROC_HANDLE_NONE;
+    if (id->pid <= 0 || !str_eq(id->boot_id, proc_boot_id())) {
+        errno = ESRCH;
+        return -1;
+    }
+    cleanup_fd int fd = sys_pidfd_open(id->pid, 0);
+    if (fd < 0 && errno == ESRCH)
+        return -1;
+    // The pidfd holds on to whoever has the pid now; if that one has our start time, it is ours.
+    if (verify(id) < 0)
+        return -1;
+    *out = (struct proc_handle){ .pidfd = fd_steal(&fd), .id = *id };
+    return 0;
+}
+
+struct proc_handle proc_child(pid_t pid, int pidfd) {
+    return (struct proc_handle){ .pidfd = pidfd, .id = { .pid = pid }, .child = true };
+}
+
+void proc_release(struct proc_handle *p) {
+    if (!p->child)
+        fd_close(&p->pidfd);
+}
+
+int proc_signal(const struct proc_handle *p, int sig) {
+    // EPERM may be a filter's word or the kernel's own; then kill(2) says the same.
+    if (p->pidfd >= 0 && sys_pidfd_send_signal(p->pidfd, sig) == 0)
+        return 0;
+    if (p->pidfd >= 0 && errno != ENOSYS && errno != EPERM)
+        return -1;
+    if (p->id.pid <= 0) {
+        errno = ESRCH;
+        return -1;
+    }
+    return !p->child && verify(&p->id) < 0 ? -1 : kill(p->id.pid, sig);
 }
 
 static int64_t now_ms(void) {
@@ -112,7 +146,7 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool proc_wait_exit(int pidfd, int timeout_ms) {
+static bool wait_by_pidfd(int pidfd, int timeout_ms) {
     int64_t end = now_ms() + timeout_ms;
     for (;;) {
         int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
@@ -125,4 +159,47 @@ bool proc_wait_exit(int pidfd, int timeout_ms) {
         if (n == 0 || errno != EINTR)
             return false;
     }
+}
+
+static bool has_ended(const struct proc_handle *p) {
+    if (!p->child)
+        return proc_check(&p->id) != PROC_ALIVE;
+    siginfo_t info = { 0 };
+    if (waitid(P_PID, (id_t)p->id.pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+        return errno == ECHILD;
+    return info.si_pid != 0;
+}
+
+static bool wait_by_looking(const struct proc_handle *p, int timeout_ms) {
+    int64_t end = now_ms() + timeout_ms;
+    int64_t nap = 1;
+    while (!has_ended(p)) {
+        int64_t left = timeout_ms < 0 ? nap : end - now_ms();
+        if (left <= 0)
+            return false;
+        poll(NULL, 0, (int)(nap < left ? nap : left));
+        nap = nap < LONGEST_NAP ? nap * 2 : nap;
+    }
+    return true;
+}
+
+bool proc_wait(const struct proc_handle *p, int timeout_ms) {
+    return p->pidfd >= 0 ? wait_by_pidfd(p->pidfd, timeout_ms) : wait_by_looking(p, timeout_ms);
+}
+
+int proc_poll_timeout(const struct proc_handle *p) {
+    return p->pidfd >= 0 ? -1 : LONGEST_NAP;
+}
+
+int proc_open(const struct proc_id *id) {
+    struct proc_handle p;
+    if (proc_hold(id, &p) < 0)
+        return -1;
+    if (p.pidfd < 0)
+        errno = ENOSYS;
+    return p.pidfd;
+}
+
+bool proc_wait_exit(int pidfd, int timeout_ms) {
+    return wait_by_pidfd(pidfd, timeout_ms);
 }

@@ -9,9 +9,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#include "lib/fd.h"
 #include "lib/log.h"
-#include "lib/sys.h"
+#include "lib/proc.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
 
@@ -28,12 +27,13 @@ struct cgroup_place *launch_cgroup_places(const struct state *state, struct aren
 int launch_kill_all(const struct state *state, struct arena *a, struct error *err) {
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
-    cleanup_fd int init = state->init.pid > 0 ? proc_open(&state->init) : -1;
-    if (init >= 0 && sys_pidfd_send_signal(init, SIGKILL) < 0 && errno != ESRCH)
+    cleanup_proc struct proc_handle init;
+    bool lives = proc_hold(&state->init, &init) == 0;
+    if (lives && proc_signal(&init, SIGKILL) < 0 && errno != ESRCH)
         return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s", (int)state->init.pid, state->id);
     if (n && cgroup_kill(places, n, err) < 0)
         return -1;
-    if (init >= 0 && !proc_wait_exit(init, KILL_LIMIT_MS)) {
+    if (lives && !proc_wait(&init, KILL_LIMIT_MS)) {
         error_set(err, "kill.timeout", 0, "container init still running: pid %d of container %s did not end within %d s of SIGKILL",
                   (int)state->init.pid, state->id, KILL_LIMIT_MS / 1000);
         return error_hint(err, "it may be in uninterruptible sleep: see /proc/%d/stack", (int)state->init.pid);

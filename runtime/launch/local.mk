@@ -16,6 +16,8 @@ libnook_a_SOURCES += \
 	runtime/launch/pidfile.h \
 	runtime/launch/process.c \
 	runtime/launch/process.h \
+	runtime/launch/recover.c \
+	runtime/launch/recover.h \
 	runtime/launch/selfexe.c \
 	runtime/launch/selfexe.h \
 	runtime/launch/start.c
