@@ -42,6 +42,7 @@ static void new_namespaces(void **state) {
 
 static void order_of_set_up(void **state) {
     (void)state;
+    request.keyring = "c1";
     struct plan *p = plan(CONFIG(PROCESS(",'terminal':false") ",'hostname':'h','domainname':'d'" LINUX(
         ",'maskedPaths':['/proc/kcore','/proc/keys'],'readonlyPaths':['/proc/sys'],'sysctl':{'net.ipv4.ip_forward':'1'},"
         "'rootfsPropagation':'shared'") ",'mounts':[{'destination':'/proc','type':'proc'}]"));
@@ -302,9 +303,11 @@ static void pid_file_and_keyring(void **state) {
     struct plan *p = plan(CONFIG(PROCESS("") LINUX("")));
     assert_string_equal(only(&p->parent, STEP_PID_FILE)->text, "/run/c1.pid");
     assert_int_equal(p->parent.list[p->parent.n - 1].op, STEP_PID_FILE); // last: it says that all is done
-    assert_string_equal(only(&p->child, STEP_KEYRING)->text, "c1");
-    request.no_new_keyring = true;
-    assert_int_equal(count(&plan(CONFIG(PROCESS("") LINUX("")))->child, STEP_KEYRING), 0);
+    // Without one of its own it keeps the caller's.
+    assert_int_equal(count(&p->child, STEP_KEYRING), 0);
+    request.keyring = "_ses.c1";
+    p = plan(CONFIG(PROCESS("") LINUX("")));
+    assert_string_equal(only(&p->child, STEP_KEYRING)->text, "_ses.c1");
 }
 
 // ---------------------------------------------------------------- refusals

@@ -147,7 +147,6 @@ static void default_devices_and_links(void **state) {
     assert_int_equal(full->major, 1);
     assert_int_equal(full->minor, 7);
     assert_int_equal(full->mode, 0666);
-    assert_true(full->only_if_missing);
     assert_null(full->from.path);
     const struct step *ptmx = link_at(p, "/dev/ptmx"), *out = link_at(p, "/dev/stdout");
     assert_string_equal(ptmx->link.text, "pts/ptmx");
@@ -297,7 +296,6 @@ static void plan_of_exec(void **state) {
         .namespaces = CLONE_NEWNS | CLONE_NEWNET,
         .own_root = true,
         .in_cgroup = true,
-        .new_keyring = true,
         .keyring = "c1",
         .seccomp = true,
         .console_socket = "/s",
