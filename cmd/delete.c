@@ -38,7 +38,7 @@ static int delete_force(struct command *c, struct error *err) {
         return rc;
     rc = launch_kill_all(&s, c->arena, err);
     if (rc == 0)
-        rc = launch_delete(&dir, &s, c->arena, err);
+        rc = launch_delete(&dir, &s, NULL, c->arena, err);
     state_close(&dir);
     return rc;
 }
@@ -62,7 +62,7 @@ static int cmd_delete(struct command *c, struct error *err) {
     if (rc == 0 && s.shared_pid_namespace)
         rc = launch_kill_all(&s, c->arena, err);
     if (rc == 0)
-        rc = launch_delete(&dir, &s, c->arena, err);
+        rc = launch_delete(&dir, &s, NULL, c->arena, err);
     state_close(&dir);
     return rc;
 }

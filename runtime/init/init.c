@@ -144,7 +144,7 @@ static int close_all(struct init *in, struct error *err) {
 }
 
 static int set_up(struct init *in, struct error *err) {
-    signals_reset();
+    signals_unignore(in->plan->process && in->plan->process->capabilities ? in->limits.ignored_signals : UINT64_MAX);
     prctl(PR_SET_NAME, "nook-init");
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_set(err, "init.failed", errno, "become non-dumpable");

@@ -56,6 +56,13 @@ struct launch {
 
 // ---------------------------------------------------------------- steps
 
+// Hooks of create that ran, or may have run, are answered by poststop (runtime.md, lifecycle).
+static bool has_create_hooks(const struct spec *spec) {
+    return spec->hooks[HOOK_PRESTART].n_hooks || spec->hooks[HOOK_CREATE_RUNTIME].n_hooks ||
+           spec->hooks[HOOK_CREATE_CONTAINER].n_hooks || spec->hooks[HOOK_START_CONTAINER].n_hooks ||
+           spec->hooks[HOOK_POSTSTART].n_hooks;
+}
+
 // What a dead entry left. Its cgroups go, too: a cgroup that was told to kill also kills who is cloned into it later.
 static void clear_remains(const struct state *old, void *arg) {
     struct error err;
@@ -236,6 +243,12 @@ static int step_save_state(struct launch *l, const struct step *s, struct error 
         return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->plan.id);
     if (proc_identify(l->child.pid, &l->state.init) < 0)
         return error_set(err, "init.died", errno, "init ended at once");
+    // What run makes without hooks runs at once, so this is all there is to say. create without hooks needs no word of
+    // init's pid yet: init ends by itself if nobody commits.
+    bool hooks = has_create_hooks(l->plan->spec);
+    l->state.complete = !l->request->plan.wait_start && !hooks;
+    if (l->request->plan.wait_start && !hooks && l->state.n_cgroups)
+        return 0;
     return state_save(&l->dir, l->arena, &l->state, err);
 }
 
@@ -319,13 +332,6 @@ static struct monitor monitor_of(struct launch *l) {
 
 // ---------------------------------------------------------------- order and roll-back
 
-// Hooks of create that ran, or may have run, are answered by poststop (runtime.md, lifecycle).
-static bool has_create_hooks(const struct spec *spec) {
-    return spec->hooks[HOOK_PRESTART].n_hooks || spec->hooks[HOOK_CREATE_RUNTIME].n_hooks ||
-           spec->hooks[HOOK_CREATE_CONTAINER].n_hooks || spec->hooks[HOOK_START_CONTAINER].n_hooks ||
-           spec->hooks[HOOK_POSTSTART].n_hooks;
-}
-
 static void roll_back(struct launch *l) {
     struct error ignored;
     if (l->child.pidfd >= 0) {
@@ -392,9 +398,11 @@ static int await_ready(struct launch *l, struct error *err) {
 static int commit(struct launch *l, struct error *err) {
     if (l->cgroup_made && cgroup_write_limits(l->plan->cgroup, &l->cgroup, true, err) < 0)
         return -1;
-    l->state.complete = true;
-    if (state_save(&l->dir, l->arena, &l->state, err) < 0)
-        return -1;
+    if (!l->state.complete) {
+        l->state.complete = true;
+        if (state_save(&l->dir, l->arena, &l->state, err) < 0)
+            return -1;
+    }
     const char *pid_file = l->request->plan.pid_file;
     if (pid_file && pidfile_write(pid_file, l->child.pid, err) < 0)
         return error_where(err, step_name(STEP_PID_FILE), "option:pid-file");
@@ -430,7 +438,7 @@ static int await_end(struct launch *l, struct error *err) {
         return -1;
     struct state_dir dir = l->dir;
     l->dir = STATE_DIR_NONE;
-    return launch_delete(&dir, &l->state, l->arena, err) < 0 ? -1 : code;
+    return launch_delete(&dir, &l->state, l->plan->spec, l->arena, err) < 0 ? -1 : code;
 }
 
 static char *const *copy_environment(struct arena *a) {

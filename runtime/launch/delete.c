@@ -44,7 +44,8 @@ int launch_kill_all(const struct state *state, struct arena *a, struct error *er
     return 0;
 }
 
-int launch_delete(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err) {
+int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
+                  struct error *err) {
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
     if (n && cgroup_remove(places, n, err) < 0)
@@ -53,7 +54,8 @@ int launch_delete(struct state_dir *dir, const struct state *state, struct arena
     if (state->rootfs && !(state->namespaces & CLONE_NEWNS))
         umount2(state->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
     struct error hook_error = {0};
-    struct spec *spec = launch_spec_with_hooks(dir, "poststop", a, &hook_error);
+    if (!spec)
+        spec = launch_spec_with_hooks(dir, "poststop", a, &hook_error);
     if (!spec && hook_error.code[0])
         log_warning("poststop hooks are not run: %s", hook_error.msg);
     if (state_remove(dir, err) < 0)

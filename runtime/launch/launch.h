@@ -61,8 +61,9 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
 
 // delete: removes what is left of a stopped container: cgroups, mounts, state; runs the poststop hooks (their failure
-// is a warning). Closes dir. 0, or -1 with *err.
-int launch_delete(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err);
+// is a warning). spec: when the caller has it, else NULL. Closes dir. 0, or -1 with *err.
+int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
+                  struct error *err);
 
 // delete --force, before launch_delete: kills init and every process of the container, whatever its state, and waits
 // (10 s at most) for their end. 0, or -1 with *err.

@@ -70,6 +70,7 @@ int process_prepare(struct init *in, bool fresh_userns, struct error *err) {
     if (fresh_userns) {
         struct capability_limits own = in->limits;
         capabilities_limits_of_new_userns(&own, &in->limits);
+        in->limits.ignored_signals = own.ignored_signals;
     }
     uint64_t dropped = capabilities_grantable(p->capabilities, &in->limits, &in->capabilities);
     if (dropped) {

@@ -84,7 +84,7 @@ static int await_ready(int notify, const struct state *state, struct error *err)
 // What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure stays in *err.
 static int destroy(struct state_dir *dir, const struct state *state, struct arena *a) {
     struct error later;
-    if (launch_kill_all(state, a, &later) < 0 || launch_delete(dir, state, a, &later) < 0)
+    if (launch_kill_all(state, a, &later) < 0 || launch_delete(dir, state, NULL, a, &later) < 0)
         log_warning("%s", later.msg);
     return -1;
 }

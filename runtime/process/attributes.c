@@ -21,12 +21,17 @@
 #endif
 
 void signals_reset(void) {
+    signals_unignore(UINT64_MAX);
+}
+
+void signals_unignore(uint64_t ignored) {
     // glibc's sigaction refuses its two internal signals, which a caller may have ignored: ask the kernel.
     // Zeroes are SIG_DFL, no flags, an empty mask in the struct of every architecture. Signals 9 and 19 give
     // EINVAL.
     static const unsigned long action[16];
     for (int sig = 1; sig <= 64; sig++)
-        syscall(SYS_rt_sigaction, sig, action, NULL, KERNEL_SIGSET_SIZE);
+        if (ignored & (1ULL << (sig - 1)))
+            syscall(SYS_rt_sigaction, sig, action, NULL, KERNEL_SIGSET_SIZE);
     static const unsigned long mask[16 / sizeof(unsigned long)];
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, KERNEL_SIGSET_SIZE);
 }

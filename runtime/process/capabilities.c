@@ -121,7 +121,8 @@ int capabilities_read_limits(int proc_fd, struct capability_limits *out, struct 
     out->known = known_capabilities(proc_fd);
     if (!find_mask(status, "\nCapInh:\t", &out->inheritable) ||
         !find_mask(status, "\nCapPrm:\t", &out->permitted) ||
-        !find_mask(status, "\nCapBnd:\t", &out->bounding))
+        !find_mask(status, "\nCapBnd:\t", &out->bounding) ||
+        !find_mask(status, "\nSigIgn:\t", &out->ignored_signals))
         return error_set(err, "capability.failed", 0, "/proc/self/status does not show the capability sets");
     return 0;
 }

@@ -18,6 +18,7 @@
 struct capability_limits {
     uint64_t bounding, permitted, inheritable;
     uint64_t known; // the capabilities that this kernel has
+    uint64_t ignored_signals; // read on the way: bit n - 1 = signal n
 };
 
 // Reads the caller's own sets from self/status below proc_fd (a descriptor of /proc; AT_FDCWD means "/proc").
