@@ -92,7 +92,7 @@ def test_mount_type_clash(box, logged):
     (box.rootfs / "file").write_text("x")
     box.mount("/file", "bind", box.dir / "dir", ["bind"])
     r = box.refuse()
-    assert "not a directory" in r.err.lower()
+    assert "the source is a directory, the destination a file" in r.err
     assert harness.mentions(r.err, "/mounts/6")
 
 
