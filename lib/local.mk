@@ -7,6 +7,7 @@ libnook_a_SOURCES += \
 	lib/fd.c lib/fd.h \
 	lib/json.c lib/json.h \
 	lib/log.c lib/log.h \
+	lib/nsset.c lib/nsset.h \
 	lib/prefault.c lib/prefault.h \
 	lib/proc.c lib/proc.h \
 	lib/str.c lib/str.h \

@@ -22,8 +22,8 @@ int proc_identify(pid_t pid, struct proc_id *out);
 // Does that very process still exist? Another boot, another start time: PROC_GONE. State Z or X: PROC_ZOMBIE.
 enum proc_status proc_check(const struct proc_id *id);
 
-// A process that is held on to: by a pidfd where the kernel gives one, else (no pidfd_open(2), or a seccomp filter
-// around us) by its identity, which is looked at anew before each use.
+// A process that is held on to: by a pidfd where the kernel gives one, else (no pidfd_open(2), or a seccomp
+// filter around us) by its identity, which is looked at anew before each use.
 struct proc_handle {
     int pidfd; // -1: none to be had
     struct proc_id id;
@@ -31,8 +31,8 @@ struct proc_handle {
 };
 #define PROC_HANDLE_NONE ((struct proc_handle){ .pidfd = -1 })
 
-// Takes hold of that very process, checked after opening so that a reused pid cannot slip in. 0, or -1 with errno
-// (ESRCH: it is gone); a kernel without pidfds is no error.
+// Takes hold of that very process, checked after opening so that a reused pid cannot slip in. 0, or -1 with
+// errno (ESRCH: it is gone); a kernel without pidfds is no error.
 int proc_hold(const struct proc_id *id, struct proc_handle *out);
 
 // A handle of a child of ours that is not reaped yet, with its pidfd or -1. The pidfd stays the caller's.
@@ -42,15 +42,16 @@ struct proc_handle proc_child(pid_t pid, int pidfd);
 void proc_release(struct proc_handle *p);
 #define cleanup_proc __attribute__((cleanup(proc_release)))
 
-// pidfd_send_signal(2), or kill(2) right after a look at who has the pid. 0, or -1 with errno (ESRCH: it is gone).
+// pidfd_send_signal(2), or kill(2) right after a look at who has the pid. 0, or -1 with errno (ESRCH: it is
+// gone).
 int proc_signal(const struct proc_handle *p, int sig);
 
-// Waits until the process has ended, at most timeout_ms (-1: for ever; 0: only looks). True when it has. A child is
-// not reaped. Without a pidfd it looks again and again, with short naps.
+// Waits until the process has ended, at most timeout_ms (-1: for ever; 0: only looks). True when it has. A
+// child is not reaped. Without a pidfd it looks again and again, with short naps.
 bool proc_wait(const struct proc_handle *p, int timeout_ms);
 
-// How long a poll(2) that has p->pidfd among others may sleep: for ever, or without a pidfd until the next look
-// with proc_wait(p, 0). In ms.
+// How long a poll(2) that has p->pidfd among others may sleep: for ever, or without a pidfd until the next
+// look with proc_wait(p, 0). In ms.
 int proc_poll_timeout(const struct proc_handle *p);
 
 // A pidfd of that very process, or -1 with errno (ESRCH; ENOSYS and EPERM where there are no pidfds).

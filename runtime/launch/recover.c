@@ -38,8 +38,8 @@ static void drop_half_entry(struct state *state) {
 
 static int find_cgroups(const struct spec *spec, struct state *state, struct arena *a, struct error *err) {
     // Of the config the place alone counts: a limit that this host refuses now must not stand in the way.
-    struct spec bare = {.linux_.cgroups_path = spec ? spec->linux_.cgroups_path : NULL};
-    struct host host = {0};
+    struct spec bare = { .linux_.cgroups_path = spec ? spec->linux_.cgroups_path : NULL };
+    struct host host = { 0 };
     struct cgroup_plan plan;
     if (host_probe(&host, spec ? cgroup_needed(spec, a) : "", a, err) < 0 ||
         cgroup_translate(&bare, state->id, &host.cgroups, a, &plan, err) < 0)
@@ -51,11 +51,13 @@ static int find_cgroups(const struct spec *spec, struct state *state, struct are
             continue;
         if (holds_us(dir, &host.cgroups.hierarchies[i]))
             return error_set(err, "recover.own-cgroup", 0,
-                             "container %s: its state is lost, and its cgroup %s holds this very process", state->id, dir->dir);
-        log_warning("container %s: taking the cgroup %s, and all processes in it, for the container's", state->id, dir->dir);
+                             "container %s: its state is lost, and its cgroup %s holds this very process",
+                             state->id, dir->dir);
+        log_warning("container %s: taking the cgroup %s, and all processes in it, for the container's",
+                    state->id, dir->dir);
         // Who made its parents is not known any more.
         struct state_cgroup *c = ARENA_PUSH(a, state->cgroups, state->n_cgroups);
-        *c = (struct state_cgroup){dir->controllers, dir->dir, 1};
+        *c = (struct state_cgroup){ dir->controllers, dir->dir, 1 };
     }
     return 0;
 }
@@ -112,10 +114,11 @@ int launch_recover_empty(const char *root, const char *id, struct state_dir *dir
         return -1;
     if (lstat(arena_printf(a, "%s/%s", root, id), &st) < 0 || !S_ISDIR(st.st_mode))
         return 0;
-    // Somebody else's directory, or a creator that is at work just now: neither is a container that can be deleted.
+    // Somebody else's directory, or a creator that is at work just now: neither is a container that can be
+    // deleted.
     if (state_claim(a, root, id, NULL, NULL, dir, err) < 0)
         return str_eq(err->code, "state.exists") ? 0 : -1;
-    *state = (struct state){.id = dir->id};
+    *state = (struct state){ .id = dir->id };
     log_warning("container %s: nothing is left of its state but the directory", id);
     if (launch_recover(dir, state, a, err) == 0)
         return 1;

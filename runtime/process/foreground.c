@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
-#include "lib/sys.h"
+#include "lib/proc.h"
 
 #define CHUNK      4096 // not more than PIPE_BUF: a pipe that polls writable takes that much without blocking
 #define LAST_WORDS 200  // ms for which a dead process's terminal may stay silent while others hold it open
@@ -77,7 +77,7 @@ struct stream {
 
 struct session {
     struct foreground *f;
-    int pidfd;
+    struct proc_handle child;
     int master; // -1: no terminal
     // The other side, held open by us: programs (systemd) close their console and open it again later, and
     // meanwhile the master must not report its end.
@@ -215,7 +215,7 @@ static void forward_signals(struct session *s) {
         default:
             break;
         }
-        (void)sys_pidfd_send_signal(s->pidfd, sig);
+        (void)proc_signal(&s->child, sig);
     }
 }
 
@@ -232,11 +232,11 @@ static int exit_code(pid_t pid, struct error *err) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Until the pidfd says that the process has ended.
+// Until the process has ended.
 static int loop(struct session *s, struct error *err) {
     for (;;) {
         struct pollfd p[4] = {
-            { .fd = s->pidfd, .events = POLLIN },
+            { .fd = s->child.pidfd, .events = POLLIN },
             { .fd = s->f->signal_fd, .events = POLLIN },
             { .fd = -1 },
             { .fd = -1 },
@@ -245,7 +245,7 @@ static int loop(struct session *s, struct error *err) {
             p[2] = interest(&s->in);
             p[3] = interest(&s->out);
         }
-        if (poll(p, 4, -1) < 0 && errno != EINTR)
+        if (poll(p, 4, proc_poll_timeout(&s->child)) < 0 && errno != EINTR)
             return error_set(err, "foreground.failed", errno, "poll");
         if (p[1].revents)
             forward_signals(s);
@@ -253,7 +253,7 @@ static int loop(struct session *s, struct error *err) {
             move(s, &s->in, p[2].revents);
             move(s, &s->out, p[3].revents);
         }
-        if (p[0].revents)
+        if (s->child.pidfd >= 0 ? p[0].revents != 0 : proc_wait(&s->child, 0))
             return 0;
     }
 }
@@ -261,7 +261,7 @@ static int loop(struct session *s, struct error *err) {
 int foreground_wait(struct foreground *f, int pidfd, pid_t pid, int master, struct error *err) {
     struct session s = {
         .f = f,
-        .pidfd = pidfd,
+        .child = proc_child(pid, pidfd),
         .master = master,
         .keeper = -1,
         .in = { .from = 0, .to = master },

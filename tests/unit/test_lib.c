@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lib/: arena, error, str, clock, log, proc.
+// lib/: arena, error, str, clock, log.
 #include "config.h"
 
 #include <setjmp.h>
@@ -24,7 +24,6 @@
 #include "lib/error.h"
 #include "lib/fd.h"
 #include "lib/log.h"
-#include "lib/proc.h"
 #include "lib/str.h"
 #include "lib/sys.h"
 
@@ -215,72 +214,6 @@ static void levels_by_name(void **state) {
     assert_false(log_level_parse("loud", &level));
 }
 
-// ---------------------------------------------------------------- proc
-
-static void identifies_itself(void **state) {
-    (void)state;
-    struct proc_id id;
-    assert_int_equal(proc_identify(getpid(), &id), 0);
-    assert_true(id.start_time > 0);
-    assert_int_equal(strlen(id.boot_id), 36);
-    assert_int_equal(proc_check(&id), PROC_ALIVE);
-    cleanup_fd int fd = proc_open(&id);
-    assert_true(fd >= 0);
-    assert_false(proc_wait_exit(fd, 10));
-}
-
-static void reused_pids_and_other_boots_are_gone(void **state) {
-    (void)state;
-    struct proc_id id;
-    assert_int_equal(proc_identify(getpid(), &id), 0);
-    struct proc_id other = id;
-    other.start_time++;
-    assert_int_equal(proc_check(&other), PROC_GONE);
-    assert_int_equal(proc_open(&other), -1);
-    assert_int_equal(errno, ESRCH);
-    other = id;
-    other.boot_id[0] = other.boot_id[0] == 'f' ? '0' : 'f';
-    assert_int_equal(proc_check(&other), PROC_GONE);
-    assert_int_equal(proc_open(&other), -1);
-    struct proc_id none = { 0 };
-    assert_int_equal(proc_check(&none), PROC_GONE);
-}
-
-static void zombies_are_told_from_the_living(void **state) {
-    (void)state;
-    struct proc_id id;
-    pid_t pid = fork();
-    if (pid == 0) {
-        pause();
-        _exit(0);
-    }
-    assert_int_equal(proc_identify(pid, &id), 0);
-    assert_int_equal(proc_check(&id), PROC_ALIVE);
-    cleanup_fd int fd = proc_open(&id);
-    assert_true(fd >= 0);
-    kill(pid, SIGKILL);
-    assert_true(proc_wait_exit(fd, 5000));
-    assert_int_equal(proc_check(&id), PROC_ZOMBIE);
-    waitpid(pid, NULL, 0);
-    assert_int_equal(proc_check(&id), PROC_GONE);
-    assert_int_equal(proc_identify(pid, &id), -1);
-    assert_int_equal(errno, ESRCH);
-}
-
-static void names_with_parentheses_are_read_right(void **state) {
-    (void)state;
-    struct proc_id before, after;
-    char name[17] = "";
-    cleanup_fd int fd = open("/proc/self/comm", O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0 && read(fd, name, sizeof(name) - 1) > 0);
-    assert_int_equal(proc_identify(getpid(), &before), 0);
-    assert_int_equal(write(fd, "a) Z 1 (b", 9), 9);
-    assert_int_equal(proc_identify(getpid(), &after), 0);
-    assert_true(before.start_time == after.start_time);
-    assert_int_equal(proc_check(&after), PROC_ALIVE);
-    assert_true(write(fd, name, strcspn(name, "\n")) > 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -292,10 +225,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(log_appends_and_obeys_the_level, make_log_file, drop_log_file),
         cmocka_unit_test_setup_teardown(log_that_cannot_be_opened, make_log_file, drop_log_file),
         cmocka_unit_test(levels_by_name),
-        cmocka_unit_test(identifies_itself),
-        cmocka_unit_test(reused_pids_and_other_boots_are_gone),
-        cmocka_unit_test(zombies_are_told_from_the_living),
-        cmocka_unit_test(names_with_parentheses_are_read_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
