@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "lib/error.h"
+#include "lib/nsset.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/init/trace.h"
 #include "runtime/plan/plan.h"
@@ -44,7 +45,7 @@ struct init {
     bool commit;        // create: after READY wait for the parent's GO, which says that the state is saved
     bool joins;          // exec: the container is there already
     int close_first[3];  // descriptors of the host that nobody in the container may see for a moment; -1: none
-    int container_pidfd; // exec, STEP_JOIN_NAMESPACES: init of the container; else -1
+    const struct nsset *container; // exec, STEP_JOIN_NAMESPACES: the container's namespaces
     int container_root;  // exec into a container without a root of its own mount namespace: chroot there; else -1
     struct trace *trace; // shared with the parent, or NULL
 

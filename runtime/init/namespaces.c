@@ -130,7 +130,7 @@ static int step_loopback(struct init *in, const struct step *s, struct error *er
 
 static int step_join_namespaces(struct init *in, const struct step *s, struct error *err) {
     int flags = (int)s->flags;
-    if (flags && setns(in->container_pidfd, flags) < 0) {
+    if (flags && nsset_join(in->container, (uint64_t)flags) < 0) {
         error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
         return errno == ESRCH ? error_hint(err, "the container has just ended") : -1;
     }

@@ -335,10 +335,11 @@ static struct monitor monitor_of(struct launch *l) {
 static void roll_back(struct launch *l) {
     struct error ignored;
     if (l->child.pidfd >= 0) {
-        sys_pidfd_send_signal(l->child.pidfd, SIGKILL);
+        struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
+        proc_signal(&init, SIGKILL);
         if (l->cgroup_made && l->plan->cgroup)
             cgroup_kill(l->cgroup.places, l->cgroup.n_places, &ignored);
-        proc_wait_exit(l->child.pidfd, 10000);
+        proc_wait(&init, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
     if (l->child.pidfd >= 0 && has_create_hooks(l->plan->spec))

@@ -30,6 +30,8 @@
 struct execution {
     const struct exec_request *request;
     struct plan *plan;
+    struct proc_handle container; // its init
+    struct nsset namespaces;
     struct spec_process process;
     bool set_oom_score;
     struct arena *arena;
@@ -97,9 +99,10 @@ static int make_plan(struct execution *x, struct error *err) {
 
 static int open_container(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    x->init.container_pidfd = proc_open(&r->state->init);
-    if (x->init.container_pidfd < 0)
-        return error_set(err, "exec.stopped", 0, "cannot exec in a stopped container");
+    if (proc_hold(&r->state->init, &x->container) < 0 ||
+        nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0)
+        return error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno, "cannot exec in a stopped container");
+    x->init.container = &x->namespaces;
     if (!pivoted(r)) {
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/root", (int)r->state->init.pid);
@@ -108,10 +111,14 @@ static int open_container(struct execution *x, struct error *err) {
             return error_set(err, "exec.failed", errno, "open the root of container %s", r->state->id);
     }
     if (through_user_namespace(r)) {
-        x->clone.join_user = x->init.container_pidfd;
-        x->clone.join_user_flags = CLONE_NEWUSER | (int)(r->state->namespaces & CLONE_NEWPID);
+        // A pidfd stands for all of them, a file for one.
+        bool all = x->namespaces.pidfd >= 0;
+        x->clone.join_user = nsset_fd(&x->namespaces, CLONE_NEWUSER);
+        x->clone.join_user_flags = CLONE_NEWUSER | (all ? (int)(r->state->namespaces & CLONE_NEWPID) : 0);
+        if (!all && (r->state->namespaces & CLONE_NEWPID))
+            x->clone.join[NS_PID] = nsset_fd(&x->namespaces, CLONE_NEWPID);
     } else if (!parent_joins(r) && (r->state->namespaces & CLONE_NEWPID)) {
-        x->clone.join[NS_PID] = x->init.container_pidfd;
+        x->clone.join[NS_PID] = nsset_fd(&x->namespaces, CLONE_NEWPID);
     }
     return 0;
 }
@@ -163,7 +170,7 @@ static int enter(struct execution *x, int *own_mounts, struct error *err) {
     *own_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (*own_mounts < 0)
         return error_set(err, "namespace.unavailable", errno, "open /proc/self/ns/mnt");
-    if (setns(x->init.container_pidfd, (int)x->request->state->namespaces) < 0)
+    if (nsset_join(&x->namespaces, x->request->state->namespaces) < 0)
         return error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
     if (x->init.container_root >= 0 && (fchdir(x->init.container_root) < 0 || chroot(".") < 0))
         return error_set(err, "namespace.join-failed", errno, "enter the container's root");
@@ -181,7 +188,7 @@ static int clone_child(struct execution *x, int own_mounts, struct error *err) {
     if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup, err) < 0)
         return -1;
     x->clone.cgroup_fd = x->cgroup.v2;
-    if (own_mounts >= 0 && setns(x->init.container_pidfd, CLONE_NEWNS) < 0)
+    if (own_mounts >= 0 && nsset_join(&x->namespaces, CLONE_NEWNS) < 0)
         return error_set(err, "namespace.join-failed", errno, "join the container's mount namespace");
     return clone_process(&x->clone, &x->in_cgroup, &x->child, err);
 }
@@ -255,7 +262,8 @@ static void close_execution(struct execution *x) {
     fd_close(&x->sock);
     fd_close(&x->terminal);
     fd_close(&x->child.pidfd);
-    fd_close(&x->init.container_pidfd);
+    nsset_close(&x->namespaces);
+    proc_release(&x->container);
     fd_close(&x->init.container_root);
     fd_close(&x->init.console_sock);
     if (x->n_places)
@@ -270,6 +278,8 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         .sock = -1,
         .terminal = -1,
         .child = {.pid = -1, .pidfd = -1},
+        .container = PROC_HANDLE_NONE,
+        .namespaces = NSSET_NONE,
         .cgroup = {.v2 = -1},
         .clone = {.cgroup_fd = -1, .join_user = -1},
         .foreground = {.signal_fd = -1, .tty = -1},
@@ -282,8 +292,9 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
     if (rc == 0)
         rc = make(&x, err);
     if (rc < 0 && x.child.pidfd >= 0) {
-        sys_pidfd_send_signal(x.child.pidfd, SIGKILL);
-        proc_wait_exit(x.child.pidfd, 10000);
+        struct proc_handle child = proc_child(x.child.pid, x.child.pidfd);
+        proc_signal(&child, SIGKILL);
+        proc_wait(&child, 10000);
         waitpid(x.child.pid, NULL, WNOHANG);
     } else if (rc == 0 && !request->detach) {
         rc = foreground_wait(&x.foreground, x.child.pidfd, x.child.pid, fd_steal(&x.terminal), err);

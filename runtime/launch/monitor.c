@@ -16,7 +16,8 @@
 enum { SETUP_LIMIT_MS = 10 * 60 * 1000, REAP_LIMIT_MS = 10 * 1000 };
 
 static int explain_death(const struct monitor *m, struct error *err) {
-    if (!proc_wait_exit(m->pidfd, REAP_LIMIT_MS))
+    struct proc_handle init = proc_child(m->pid, m->pidfd);
+    if (!proc_wait(&init, REAP_LIMIT_MS))
         return error_set(err, "init.died", 0, "init closed its socket without a word and does not end");
     int status = 0;
     if (waitpid(m->pid, &status, 0) < 0)
@@ -31,13 +32,6 @@ static int explain_death(const struct monitor *m, struct error *err) {
     return error_set(err, "init.died", 0, "init ended with status %d without a word", WEXITSTATUS(status));
 }
 
-// The end of the socket means execve, unless the process is gone: then it means death.
-static int after_end(const struct monitor *m, bool expected, struct error *err) {
-    if (!expected)
-        return explain_death(m, err);
-    return 0;
-}
-
 int monitor_until(const struct monitor *m, enum message_type until, struct error *err) {
     for (;;) {
         struct message message;
@@ -48,7 +42,7 @@ int monitor_until(const struct monitor *m, enum message_type until, struct error
         if (n < 0)
             return error_set(err, "init.protocol", errno, "read from init");
         if (n == 0)
-            return after_end(m, until == 0, err);
+            return until == 0 ? 0 : explain_death(m, err);
         if (message.type == (uint32_t)until)
             return 0;
         if (message.type == MESSAGE_FAILED) {

@@ -23,7 +23,6 @@ void process_init(struct init *in, const struct plan *plan) {
         .console_sock = -1,
         .bundle_fd = -1,
         .rootfs = ROOTFS_INIT,
-        .container_pidfd = -1,
         .container_root = -1,
         .terminal_master = -1,
         .terminal_slave = -1,

@@ -59,21 +59,28 @@ static int already(enum state_status status, const struct state *state, struct e
     }
 }
 
-// 1: init has executed the program; 0: it has reported that execve failed, and why is on the container's stderr;
-// -1: a step before that failed; -2: it is not ours to start.
-static int await_exec(int connection, const struct state *state, struct error *err) {
+enum outcome {
+    EXECUTED,
+    EXECVE_FAILED, // and why is on the container's stderr, too
+    STEP_FAILED,   // a step before execve; *err is set
+    NOT_OURS,      // init has answered another start, or died before it could answer
+};
+
+static enum outcome await_exec(int connection, const struct state *state, struct error *err) {
     struct message m;
     int n = message_receive(connection, &m, NULL, START_LIMIT_MS);
-    if (n == 0) // init has answered another start
-        return error_set(err, "start.not-created", 0, "cannot start an already running container") - 1;
+    if (n == 0)
+        return NOT_OURS;
     if (n == 1 && m.type == MESSAGE_READY)
         n = message_receive(connection, &m, NULL, START_LIMIT_MS);
     if (n == 0) // the end of the connection comes with execve
-        return 1;
-    if (n < 0)
-        return error_set(err, "start.failed", errno, "wait until init of container %s executes the program", state->id);
+        return EXECUTED;
+    if (n < 0) {
+        error_set(err, "start.failed", errno, "wait until init of container %s executes the program", state->id);
+        return STEP_FAILED;
+    }
     *err = m.error;
-    return strcmp(err->step, "execve") == 0 ? 0 : -1;
+    return strcmp(err->step, step_name(STEP_EXECVE)) == 0 ? EXECVE_FAILED : STEP_FAILED;
 }
 
 static int await_ready(int notify, const struct state *state, struct error *err) {
@@ -109,13 +116,18 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
         return already(state_status(dir, state), state, err);
     if (message_send(connection, MESSAGE_GO, 0, -1) < 0)
         return error_set(err, "start.failed", errno, "release init of container %s", state->id);
-    int rc = await_exec(connection, state, err);
-    if (rc < 0)
-        return rc == -1 ? destroy(dir, state, a) : -1;
-    unlinkat(dir->fd, STATE_START_SOCKET, 0);
-    if (rc == 0) {
+    switch (await_exec(connection, state, err)) {
+    case NOT_OURS:
+        return already(state_status(dir, state), state, err);
+    case STEP_FAILED:
+        return destroy(dir, state, a);
+    case EXECVE_FAILED:
+        unlinkat(dir->fd, STATE_START_SOCKET, 0);
         log_debug("the program could not be executed: %s", err->msg);
         return 0;
+    case EXECUTED:
+        unlinkat(dir->fd, STATE_START_SOCKET, 0);
+        break;
     }
     if (notify >= 0 && await_ready(notify, state, err) < 0)
         return -1;
