@@ -146,7 +146,8 @@ static int close_all(struct init *in, struct error *err) {
 static int set_up(struct init *in, struct error *err) {
     signals_unignore(in->plan->process && in->plan->process->capabilities ? in->limits.ignored_signals : UINT64_MAX);
     prctl(PR_SET_NAME, "nook-init");
-    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+    // The maps of a process that is not dumpable are root's to write; step_wait_maps does it then.
+    if (!in->plan->uid_map && prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_set(err, "init.failed", errno, "become non-dumpable");
     rootfs_begin(&in->rootfs);
     if (run_steps(in, &in->plan->child, 0, err) < 0)

@@ -334,7 +334,7 @@ static struct monitor monitor_of(struct launch *l) {
 
 static void roll_back(struct launch *l) {
     struct error ignored;
-    if (l->child.pidfd >= 0) {
+    if (l->child.pid > 0) {
         struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
         proc_signal(&init, SIGKILL);
         if (l->cgroup_made && l->plan->cgroup)
@@ -342,9 +342,9 @@ static void roll_back(struct launch *l) {
         proc_wait(&init, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
-    if (l->child.pidfd >= 0 && has_create_hooks(l->plan->spec))
+    if (l->child.pid > 0 && has_create_hooks(l->plan->spec))
         hooks_run(&l->subject, HOOK_POSTSTOP, "stopped", 0, l->arena, &ignored);
-    if (l->plan->mounts_on_host && l->child.pidfd >= 0)
+    if (l->plan->mounts_on_host && l->child.pid > 0)
         umount2(l->plan->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
     if (l->cgroup_made)
         cgroup_undo(&l->cgroup);

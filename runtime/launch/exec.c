@@ -291,7 +291,7 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         rc = foreground_begin(&x.foreground, err);
     if (rc == 0)
         rc = make(&x, err);
-    if (rc < 0 && x.child.pidfd >= 0) {
+    if (rc < 0 && x.child.pid > 0) {
         struct proc_handle child = proc_child(x.child.pid, x.child.pidfd);
         proc_signal(&child, SIGKILL);
         proc_wait(&child, 10000);
