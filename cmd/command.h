@@ -74,8 +74,8 @@ enum state_status command_status(const struct command *c, const struct state_dir
 // (engine-contract 1.6). pid is 0 when stopped.
 void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner);
 
-// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more and the log's, before anything else is
-// opened: none may ever be seen in a container. 0, or -1 with *err.
+// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more and the log's, before
+// anything else is opened: none may ever be seen in a container. 0, or -1 with *err.
 int command_close_leaks(unsigned preserve, struct error *err);
 
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.

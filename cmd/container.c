@@ -34,20 +34,22 @@ static int read_config(const char *path, struct launch_request *r, struct arena 
     return r->config_text ? 0 : error_set(err, "config.missing", errno, "read %s", path);
 }
 
-// sd_listen_fds(3): the descriptors are for us when LISTEN_PID says so. podman gives their number as --preserve-fds, too:
-// then they are meant once, else both kinds are there, one after the other.
+// sd_listen_fds(3): the descriptors are for us when LISTEN_PID says so. podman gives their number as
+// --preserve-fds, too: then they are meant once, else both kinds are there, one after the other.
 static void settle_descriptors(const struct container_options *o, struct plan_request *plan) {
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
     uint64_t n = 0, target = 0;
     plan->preserve_fds = (unsigned)o->preserve_fds;
-    if (!pid || !fds || !str_to_u64(pid, INT_MAX, &target) || (pid_t)target != getpid() || !str_to_u64(fds, 65536, &n))
+    if (!pid || !fds || !str_to_u64(pid, INT_MAX, &target) || (pid_t)target != getpid() ||
+        !str_to_u64(fds, 65536, &n))
         return;
     plan->listen_fds = (unsigned)n;
     if (n != o->preserve_fds)
         plan->preserve_fds += (unsigned)n;
 }
 
-// keyctl joins an existing keyring of the same name: the time makes each container's its own, also when an id comes back.
+// keyctl joins an existing keyring of the same name: the time makes each container's its own, also when an id
+// comes back.
 static const char *keyring_name(const struct command *c) {
     char now[CLOCK_TEXT_SIZE];
     clock_now_text(now);
@@ -70,15 +72,15 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         return NULL;
     }
     *r = (struct launch_request){
-        .plan = {.id = c->args[0],
-                 .bundle = arena_strdup(a, bundle),
-                 .console_socket = o->console_socket,
-                 .pid_file = o->pid_file,
-                 .no_pivot = o->no_pivot,
-                 .keyring = o->no_new_keyring ? NULL : keyring_name(c),
-                 .wait_start = wait_start,
-                 .no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED,
-                 .detach = wait_start || o->detach},
+        .plan = { .id = c->args[0],
+                  .bundle = arena_strdup(a, bundle),
+                  .console_socket = o->console_socket,
+                  .pid_file = o->pid_file,
+                  .no_pivot = o->no_pivot,
+                  .keyring = o->no_new_keyring ? NULL : keyring_name(c),
+                  .wait_start = wait_start,
+                  .no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED,
+                  .detach = wait_start || o->detach },
         .root = c->root,
         .cgroup_manager = c->cgroup_manager == CGROUP_MANAGER_DISABLED ? "disabled" : "cgroupfs",
         .foreground = !wait_start && !o->detach,
@@ -102,7 +104,7 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         log_warning("NOTIFY_SOCKET is not passed to a container with a terminal in the foreground");
         r->plan.notify_directory = NULL;
     }
-    struct host host = {0};
+    struct host host = { 0 };
     if (host_probe(&host, cgroup_needed(spec, a), a, err) < 0)
         return NULL;
     return plan_oci(spec, &r->plan, &host, a, err);

@@ -16,29 +16,55 @@ struct container_options {
 
 // The options of create; run's are these and detach, keep.
 #define CONTAINER_OPTION(member) offsetof(struct container_options, member)
-#define CONTAINER_BUNDLE_OPTIONS                                                                                       \
-    { .name = "bundle", .short_name = 'b', .kind = OPTION_STRING, .offset = CONTAINER_OPTION(bundle), .arg = "DIR",    \
-      .help = "the bundle (default: the current directory)" },                                                         \
-    { .name = "config", .short_name = 'f', .kind = OPTION_STRING, .offset = CONTAINER_OPTION(config), .arg = "FILE",   \
-      .help = "another file than config.json of the bundle" }
-#define CONTAINER_CREATE_OPTIONS                                                                                       \
-    CONTAINER_BUNDLE_OPTIONS,                                                                                          \
-    { .name = "console-socket", .kind = OPTION_STRING, .offset = CONTAINER_OPTION(console_socket), .arg = "PATH",      \
-      .help = "AF_UNIX socket that gets the terminal's master" },                                                      \
-    { .name = "pidfd-socket", .kind = OPTION_STRING, .offset = CONTAINER_OPTION(pidfd_socket), .arg = "PATH",          \
-      .help = "AF_UNIX socket that gets a pidfd of init" },                                                            \
-    { .name = "pid-file", .kind = OPTION_STRING, .offset = CONTAINER_OPTION(pid_file), .arg = "FILE",                  \
-      .help = "write the pid of init to FILE" },                                                                       \
-    { .name = "preserve-fds", .kind = OPTION_UINT, .offset = CONTAINER_OPTION(preserve_fds), .arg = "N",               \
-      .max = 65536, .help = "pass N more descriptors, from 3 on, to the program" },                                    \
-    { .name = "no-pivot", .kind = OPTION_FLAG, .offset = CONTAINER_OPTION(no_pivot),                                   \
-      .help = "do not pivot_root: for a root on an initramfs; weaker" },                                               \
-    { .name = "no-new-keyring", .kind = OPTION_FLAG, .offset = CONTAINER_OPTION(no_new_keyring),                       \
-      .help = "keep the caller's session keyring" },                                                                   \
-    { .name = "no-subreaper", .kind = OPTION_FLAG, .offset = OPTION_IGNORED, .help = NULL }
+#define CONTAINER_BUNDLE_OPTIONS                                                                        \
+    { .name = "bundle",                                                                                 \
+      .short_name = 'b',                                                                                \
+      .kind = OPTION_STRING,                                                                            \
+      .offset = CONTAINER_OPTION(bundle),                                                               \
+      .arg = "DIR",                                                                                     \
+      .help = "the bundle (default: the current directory)" },                                          \
+    {                                                                                                   \
+        .name = "config", .short_name = 'f', .kind = OPTION_STRING, .offset = CONTAINER_OPTION(config), \
+        .arg = "FILE", .help = "another file than config.json of the bundle"                            \
+    }
+#define CONTAINER_CREATE_OPTIONS                                                            \
+    CONTAINER_BUNDLE_OPTIONS,                                                               \
+        { .name = "console-socket",                                                         \
+          .kind = OPTION_STRING,                                                            \
+          .offset = CONTAINER_OPTION(console_socket),                                       \
+          .arg = "PATH",                                                                    \
+          .help = "AF_UNIX socket that gets the terminal's master" },                       \
+        { .name = "pidfd-socket",                                                           \
+          .kind = OPTION_STRING,                                                            \
+          .offset = CONTAINER_OPTION(pidfd_socket),                                         \
+          .arg = "PATH",                                                                    \
+          .help = "AF_UNIX socket that gets a pidfd of init" },                             \
+        { .name = "pid-file",                                                               \
+          .kind = OPTION_STRING,                                                            \
+          .offset = CONTAINER_OPTION(pid_file),                                             \
+          .arg = "FILE",                                                                    \
+          .help = "write the pid of init to FILE" },                                        \
+        { .name = "preserve-fds",                                                           \
+          .kind = OPTION_UINT,                                                              \
+          .offset = CONTAINER_OPTION(preserve_fds),                                         \
+          .arg = "N",                                                                       \
+          .max = 65536,                                                                     \
+          .help = "pass N more descriptors, from 3 on, to the program" },                   \
+        { .name = "no-pivot",                                                               \
+          .kind = OPTION_FLAG,                                                              \
+          .offset = CONTAINER_OPTION(no_pivot),                                             \
+          .help = "do not pivot_root: for a root on an initramfs; weaker" },                \
+        { .name = "no-new-keyring",                                                         \
+          .kind = OPTION_FLAG,                                                              \
+          .offset = CONTAINER_OPTION(no_new_keyring),                                       \
+          .help = "keep the caller's session keyring" },                                    \
+    {                                                                                       \
+        .name = "no-subreaper", .kind = OPTION_FLAG, .offset = OPTION_IGNORED, .help = NULL \
+    }
 
-// Reads, validates and plans the container args[0] of the bundle; fills *request. Nothing is touched yet. The plan, or
-// NULL with *err.
-struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *request, struct error *err);
+// Reads, validates and plans the container args[0] of the bundle; fills *request. Nothing is touched yet. The
+// plan, or NULL with *err.
+struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *request,
+                            struct error *err);
 
 #endif

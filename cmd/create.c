@@ -13,7 +13,7 @@ static int cmd_create(struct command *c, struct error *err) {
     return plan ? launch_container(&request, plan, c->arena, err) : -1;
 }
 
-static const struct option create_options[] = {CONTAINER_CREATE_OPTIONS, {.name = NULL}};
+static const struct option create_options[] = { CONTAINER_CREATE_OPTIONS, { .name = NULL } };
 
 const struct verb verb_create = {
     .name = "create",

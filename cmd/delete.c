@@ -15,11 +15,13 @@ struct delete_options {
 };
 
 // 1: *dir is open and *s says what is known; 0: there is nothing to delete, which is what was asked for.
-static int find_whatever_is_left(struct command *c, struct state_dir *dir, struct state *s, struct error *err) {
+static int find_whatever_is_left(struct command *c, struct state_dir *dir, struct state *s,
+                                 struct error *err) {
     if (state_open(c->arena, c->root, c->args[0], dir, err) < 0)
         // A creator may have died between mkdir and its first file; or somebody has emptied the directory.
-        return str_eq(err->code, "state.not-found") ? launch_recover_empty(c->root, c->args[0], dir, s, c->arena, err)
-                                                    : -1;
+        return str_eq(err->code, "state.not-found")
+                   ? launch_recover_empty(c->root, c->args[0], dir, s, c->arena, err)
+                   : -1;
     struct error load_error;
     if (state_load(dir, c->arena, s, &load_error) == 0)
         return 1;
@@ -54,8 +56,8 @@ static int cmd_delete(struct command *c, struct error *err) {
     enum state_status status = command_status(c, &dir, &s);
     int rc = 0;
     if (status != STATE_STOPPED) {
-        rc = error_set(err, "delete.not-stopped", 0, "cannot delete container %s that is not stopped: %s", s.id,
-                       state_status_names[status]);
+        rc = error_set(err, "delete.not-stopped", 0, "cannot delete container %s that is not stopped: %s",
+                       s.id, state_status_names[status]);
         error_hint(err, "delete --force kills it first");
     }
     // Processes that outlived init in a shared PID namespace end with their container.
@@ -68,12 +70,12 @@ static int cmd_delete(struct command *c, struct error *err) {
 }
 
 static const struct option delete_option_table[] = {
-    {.name = "force",
-     .short_name = 'f',
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct delete_options, force),
-     .help = "kill it first if it runs; no error if it does not exist"},
-    {.name = NULL},
+    { .name = "force",
+      .short_name = 'f',
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct delete_options, force),
+      .help = "kill it first if it runs; no error if it does not exist" },
+    { .name = NULL },
 };
 
 const struct verb verb_delete = {

@@ -40,18 +40,22 @@ static int set_user(const char *text, struct spec_user *user, struct arena *a, s
     return 0;
 }
 
-static int add_groups(const struct option_list *list, struct spec_user *user, struct arena *a, struct error *err) {
+static int add_groups(const struct option_list *list, struct spec_user *user, struct arena *a,
+                      struct error *err) {
     for (size_t i = 0; i < list->n; i++) {
         uint64_t gid;
         if (!str_to_u64(list->items[i], UINT32_MAX - 1, &gid))
-            return error_set(err, "usage", 0, "invalid value \"%s\" for flag --additional-gids", list->items[i]);
+            return error_set(err, "usage", 0, "invalid value \"%s\" for flag --additional-gids",
+                             list->items[i]);
         *ARENA_PUSH(a, user->additional_gids, user->n_additional_gids) = (uint32_t)gid;
     }
     return 0;
 }
 
-// --cap adds to bounding, effective and permitted; to ambient only what is inheritable already (CVE-2022-29162).
-static int add_caps(const struct option_list *list, struct spec_process *p, struct arena *a, struct error *err) {
+// --cap adds to bounding, effective and permitted; to ambient only what is inheritable already
+// (CVE-2022-29162).
+static int add_caps(const struct option_list *list, struct spec_process *p, struct arena *a,
+                    struct error *err) {
     if (list->n == 0)
         return 0;
     struct spec_capabilities *caps = arena_alloc(a, sizeof(*caps));
@@ -72,7 +76,8 @@ static int add_caps(const struct option_list *list, struct spec_process *p, stru
     return 0;
 }
 
-static int add_env(const struct option_list *list, struct spec_process *p, struct arena *a, struct error *err) {
+static int add_env(const struct option_list *list, struct spec_process *p, struct arena *a,
+                   struct error *err) {
     const char **env = arena_calloc(a, p->n_env + list->n + 1, sizeof(*env));
     size_t n = 0;
     for (size_t i = 0; i < p->n_env; i++) {
@@ -86,7 +91,8 @@ static int add_env(const struct option_list *list, struct spec_process *p, struc
     }
     for (size_t i = 0; i < list->n; i++) {
         if (!strchr(list->items[i], '=') || list->items[i][0] == '=')
-            return error_set(err, "usage", 0, "invalid value \"%s\" for flag --env: it must be NAME=VALUE", list->items[i]);
+            return error_set(err, "usage", 0, "invalid value \"%s\" for flag --env: it must be NAME=VALUE",
+                             list->items[i]);
         env[n++] = list->items[i];
     }
     p->env = env;
@@ -100,7 +106,8 @@ static int process_from_options(const struct command *c, const struct spec *spec
     if (c->n_args < 2)
         return error_set(err, "usage", 0, "process args cannot be empty");
     if (!spec->process)
-        return error_set(err, "exec.no-process", 0, "the container's config has no process to take defaults from: use --process");
+        return error_set(err, "exec.no-process", 0,
+                         "the container's config has no process to take defaults from: use --process");
     *p = *spec->process;
     p->args = c->args + 1;
     p->n_args = c->n_args - 1;
@@ -117,13 +124,16 @@ static int process_from_options(const struct command *c, const struct spec *spec
     if (o->apparmor)
         p->apparmor_profile = o->apparmor;
     p->no_new_privileges = p->no_new_privileges || o->no_new_privs;
-    if (add_groups(&o->additional_gids, &p->user, c->arena, err) < 0 || add_caps(&o->caps, p, c->arena, err) < 0)
+    if (add_groups(&o->additional_gids, &p->user, c->arena, err) < 0 ||
+        add_caps(&o->caps, p, c->arena, err) < 0)
         return -1;
     return o->env.n ? add_env(&o->env, p, c->arena, err) : 0;
 }
 
-// What a process file leaves out is as the container has it: a missing list of capabilities must not mean all of them.
-static int process_from_file(const struct command *c, const struct spec *spec, struct spec_process *p, struct error *err) {
+// What a process file leaves out is as the container has it: a missing list of capabilities must not mean all
+// of them.
+static int process_from_file(const struct command *c, const struct spec *spec, struct spec_process *p,
+                             struct error *err) {
     const struct exec_options *o = c->options;
     cleanup_fd int fd = str_eq(o->process, "-") ? dup(STDIN_FILENO) : open(o->process, O_RDONLY | O_CLOEXEC);
     size_t size = 0;
@@ -154,11 +164,13 @@ static int process_from_file(const struct command *c, const struct spec *spec, s
     return 0;
 }
 
-static int parse_cgroups(const struct option_list *list, struct exec_request *r, struct arena *a, struct error *err) {
+static int parse_cgroups(const struct option_list *list, struct exec_request *r, struct arena *a,
+                         struct error *err) {
     struct cgroup_sub *subs = arena_calloc(a, list->n + 1, sizeof(*subs));
     for (size_t i = 0; i < list->n; i++) {
         const char *colon = strchr(list->items[i], ':');
-        subs[i].controllers = colon ? arena_strndup(a, list->items[i], (size_t)(colon - list->items[i])) : NULL;
+        subs[i].controllers =
+            colon ? arena_strndup(a, list->items[i], (size_t)(colon - list->items[i])) : NULL;
         subs[i].path = colon ? colon + 1 : list->items[i];
         if (!*subs[i].path)
             return error_set(err, "usage", 0, "invalid value \"%s\" for flag --cgroup", list->items[i]);
@@ -177,9 +189,10 @@ static int check_status(enum state_status status, bool ignore_paused, struct err
     case STATE_CREATING:
         return error_set(err, "exec.creating", 0, "cannot exec in a container that is still being created");
     case STATE_PAUSED:
-        return ignore_paused ? 0
-                             : error_set(err, "exec.paused", 0,
-                                         "cannot exec in a paused container (use --ignore-paused to override)");
+        return ignore_paused
+                   ? 0
+                   : error_set(err, "exec.paused", 0,
+                               "cannot exec in a paused container (use --ignore-paused to override)");
     default:
         return 0;
     }
@@ -236,37 +249,101 @@ static int cmd_exec(struct command *c, struct error *err) {
 
 #define EXEC(member) offsetof(struct exec_options, member)
 static const struct option exec_option_table[] = {
-    {.name = "process", .short_name = 'p', .kind = OPTION_STRING, .offset = EXEC(process), .arg = "FILE",
-     .help = "the process as JSON; the command line then does not count"},
-    {.name = "detach", .short_name = 'd', .kind = OPTION_FLAG, .offset = EXEC(detach), .help = "return when the program runs"},
-    {.name = "pid-file", .kind = OPTION_STRING, .offset = EXEC(pid_file), .arg = "FILE", .help = "write the process's pid to FILE"},
-    {.name = "console-socket", .kind = OPTION_STRING, .offset = EXEC(console_socket), .arg = "PATH",
-     .help = "AF_UNIX socket that gets the terminal's master"},
-    {.name = "pidfd-socket", .kind = OPTION_STRING, .offset = EXEC(pidfd_socket), .arg = "PATH",
-     .help = "AF_UNIX socket that gets a pidfd of the process"},
-    {.name = "cwd", .kind = OPTION_STRING, .offset = EXEC(cwd), .arg = "DIR", .help = "its current directory"},
-    {.name = "env", .short_name = 'e', .kind = OPTION_LIST, .offset = EXEC(env), .arg = "NAME=VALUE", .help = "set a variable"},
-    {.name = "tty", .short_name = 't', .kind = OPTION_FLAG, .offset = EXEC(tty), .help = "give it a terminal"},
-    {.name = "user", .short_name = 'u', .kind = OPTION_STRING, .offset = EXEC(user), .arg = "UID[:GID]", .help = "run as this user"},
-    {.name = "additional-gids", .short_name = 'g', .kind = OPTION_LIST, .offset = EXEC(additional_gids), .arg = "GID",
-     .help = "one more group"},
-    {.name = "process-label", .kind = OPTION_STRING, .offset = EXEC(process_label), .arg = "LABEL", .help = "its SELinux label"},
-    {.name = "apparmor", .kind = OPTION_STRING, .offset = EXEC(apparmor), .arg = "PROFILE", .help = "its AppArmor profile"},
-    {.name = "no-new-privs", .kind = OPTION_FLAG, .offset = EXEC(no_new_privs), .help = "set no_new_privs"},
-    {.name = "cap", .short_name = 'c', .kind = OPTION_LIST, .offset = EXEC(caps), .arg = "CAP", .help = "add a capability"},
-    {.name = "preserve-fds", .kind = OPTION_UINT, .offset = EXEC(preserve_fds), .arg = "N", .max = 65536,
-     .help = "pass N more descriptors, from 3 on"},
-    {.name = "cgroup", .kind = OPTION_LIST, .offset = EXEC(cgroups), .arg = "[CONTROLLERS:]PATH",
-     .help = "run in a cgroup below the container's"},
-    {.name = "ignore-paused", .kind = OPTION_FLAG, .offset = EXEC(ignore_paused), .help = "also when the container is paused"},
-    {.name = NULL},
+    { .name = "process",
+      .short_name = 'p',
+      .kind = OPTION_STRING,
+      .offset = EXEC(process),
+      .arg = "FILE",
+      .help = "the process as JSON; the command line then does not count" },
+    { .name = "detach",
+      .short_name = 'd',
+      .kind = OPTION_FLAG,
+      .offset = EXEC(detach),
+      .help = "return when the program runs" },
+    { .name = "pid-file",
+      .kind = OPTION_STRING,
+      .offset = EXEC(pid_file),
+      .arg = "FILE",
+      .help = "write the process's pid to FILE" },
+    { .name = "console-socket",
+      .kind = OPTION_STRING,
+      .offset = EXEC(console_socket),
+      .arg = "PATH",
+      .help = "AF_UNIX socket that gets the terminal's master" },
+    { .name = "pidfd-socket",
+      .kind = OPTION_STRING,
+      .offset = EXEC(pidfd_socket),
+      .arg = "PATH",
+      .help = "AF_UNIX socket that gets a pidfd of the process" },
+    { .name = "cwd",
+      .kind = OPTION_STRING,
+      .offset = EXEC(cwd),
+      .arg = "DIR",
+      .help = "its current directory" },
+    { .name = "env",
+      .short_name = 'e',
+      .kind = OPTION_LIST,
+      .offset = EXEC(env),
+      .arg = "NAME=VALUE",
+      .help = "set a variable" },
+    { .name = "tty",
+      .short_name = 't',
+      .kind = OPTION_FLAG,
+      .offset = EXEC(tty),
+      .help = "give it a terminal" },
+    { .name = "user",
+      .short_name = 'u',
+      .kind = OPTION_STRING,
+      .offset = EXEC(user),
+      .arg = "UID[:GID]",
+      .help = "run as this user" },
+    { .name = "additional-gids",
+      .short_name = 'g',
+      .kind = OPTION_LIST,
+      .offset = EXEC(additional_gids),
+      .arg = "GID",
+      .help = "one more group" },
+    { .name = "process-label",
+      .kind = OPTION_STRING,
+      .offset = EXEC(process_label),
+      .arg = "LABEL",
+      .help = "its SELinux label" },
+    { .name = "apparmor",
+      .kind = OPTION_STRING,
+      .offset = EXEC(apparmor),
+      .arg = "PROFILE",
+      .help = "its AppArmor profile" },
+    { .name = "no-new-privs", .kind = OPTION_FLAG, .offset = EXEC(no_new_privs), .help = "set no_new_privs" },
+    { .name = "cap",
+      .short_name = 'c',
+      .kind = OPTION_LIST,
+      .offset = EXEC(caps),
+      .arg = "CAP",
+      .help = "add a capability" },
+    { .name = "preserve-fds",
+      .kind = OPTION_UINT,
+      .offset = EXEC(preserve_fds),
+      .arg = "N",
+      .max = 65536,
+      .help = "pass N more descriptors, from 3 on" },
+    { .name = "cgroup",
+      .kind = OPTION_LIST,
+      .offset = EXEC(cgroups),
+      .arg = "[CONTROLLERS:]PATH",
+      .help = "run in a cgroup below the container's" },
+    { .name = "ignore-paused",
+      .kind = OPTION_FLAG,
+      .offset = EXEC(ignore_paused),
+      .help = "also when the container is paused" },
+    { .name = NULL },
 };
 
 const struct verb verb_exec = {
     .name = "exec",
     .args = "CONTAINER [COMMAND [ARG...]]",
     .summary = "Run one more process in a container",
-    .details = "The exit code is the process's, 128 + N when signal N ended it, or 255 when it could not be run.",
+    .details =
+        "The exit code is the process's, 128 + N when signal N ended it, or 255 when it could not be run.",
     .options = exec_option_table,
     .values_size = sizeof(struct exec_options),
     .min_args = 1,

@@ -9,7 +9,7 @@
 static int cmd_explain(struct command *c, struct error *err) {
     struct container_options *o = c->options;
     if (c->n_args == 0) {
-        static const char *const example[] = {"example", NULL};
+        static const char *const example[] = { "example", NULL };
         c->args = (const char **)example;
         c->n_args = 1;
     }
@@ -26,16 +26,16 @@ static int cmd_explain(struct command *c, struct error *err) {
     return command_print(arena_printf(c->arena, "%s\n", j.text), err);
 }
 
-static const struct option_choice formats[] = {{"text"}, {"json"}, {NULL}};
+static const struct option_choice formats[] = { { "text" }, { "json" }, { NULL } };
 static const struct option explain_options[] = {
     CONTAINER_CREATE_OPTIONS,
-    {.name = "format",
-     .kind = OPTION_STRING,
-     .offset = CONTAINER_OPTION(format),
-     .arg = "FORMAT",
-     .choices = formats,
-     .help = "text (the default) or json"},
-    {.name = NULL},
+    { .name = "format",
+      .kind = OPTION_STRING,
+      .offset = CONTAINER_OPTION(format),
+      .arg = "FORMAT",
+      .choices = formats,
+      .help = "text (the default) or json" },
+    { .name = NULL },
 };
 
 const struct verb verb_explain = {

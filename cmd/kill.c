@@ -24,8 +24,9 @@ static int kill_init(const struct state *s, int sig, struct error *err) {
         return not_running(err);
     if (proc_signal(&init, sig) == 0)
         return 0;
-    return errno == ESRCH ? not_running(err)
-                          : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);
+    return errno == ESRCH
+               ? not_running(err)
+               : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);
 }
 
 // A frozen container cannot die: SIGKILL thaws it.
@@ -35,12 +36,14 @@ static int thaw(const struct cgroup_place *places, size_t n, struct error *err) 
     return cgroup_set_frozen(places, n, false, err);
 }
 
-static int kill_all(const struct cgroup_place *places, size_t n, const struct state *s, int sig, struct error *err) {
+static int kill_all(const struct cgroup_place *places, size_t n, const struct state *s, int sig,
+                    struct error *err) {
     if (n == 0)
-        return s->shared_pid_namespace
-                   ? error_set(err, "kill.no-cgroup", 0,
-                               "container %s has neither a cgroup nor a PID namespace: its processes cannot be found", s->id)
-                   : kill_init(s, sig, err);
+        return s->shared_pid_namespace ? error_set(err, "kill.no-cgroup", 0,
+                                                   "container %s has neither a cgroup nor a PID namespace: "
+                                                   "its processes cannot be found",
+                                                   s->id)
+                                       : kill_init(s, sig, err);
     return sig == SIGKILL ? cgroup_kill(places, n, err) : cgroup_signal(places, n, sig, NULL, err);
 }
 
@@ -69,12 +72,12 @@ static int cmd_kill(struct command *c, struct error *err) {
 }
 
 static const struct option kill_option_table[] = {
-    {.name = "all",
-     .short_name = 'a',
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct kill_options, all),
-     .help = "every process of the container, not init alone"},
-    {.name = NULL},
+    { .name = "all",
+      .short_name = 'a',
+      .kind = OPTION_FLAG,
+      .offset = offsetof(struct kill_options, all),
+      .help = "every process of the container, not init alone" },
+    { .name = NULL },
 };
 
 const struct verb verb_kill = {

@@ -15,16 +15,16 @@ static int cmd_run(struct command *c, struct error *err) {
 
 static const struct option run_options[] = {
     CONTAINER_CREATE_OPTIONS,
-    {.name = "detach",
-     .short_name = 'd',
-     .kind = OPTION_FLAG,
-     .offset = CONTAINER_OPTION(detach),
-     .help = "return when the program runs"},
-    {.name = "keep",
-     .kind = OPTION_FLAG,
-     .offset = CONTAINER_OPTION(keep),
-     .help = "do not delete the container when the program has ended"},
-    {.name = NULL},
+    { .name = "detach",
+      .short_name = 'd',
+      .kind = OPTION_FLAG,
+      .offset = CONTAINER_OPTION(detach),
+      .help = "return when the program runs" },
+    { .name = "keep",
+      .kind = OPTION_FLAG,
+      .offset = CONTAINER_OPTION(keep),
+      .help = "do not delete the container when the program has ended" },
+    { .name = NULL },
 };
 
 const struct verb verb_run = {

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 struct arena_block {
     struct arena_block *previous;
     size_t used, size;
@@ -25,7 +24,8 @@ static void out_of_memory(void) {
     _exit(n < 0 ? 1 : 1);
 }
 
-// Whole pages from the kernel, zeroed, and present at once: a fault for each would cost several times as much.
+// Whole pages from the kernel, zeroed, and present at once: a fault for each would cost several times as
+// much.
 static struct arena_block *map_block(size_t size) {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED)
@@ -72,7 +72,9 @@ char *arena_strndup(struct arena *a, const char *s, size_t n) {
     return copy;
 }
 
-char *arena_strdup(struct arena *a, const char *s) { return arena_strndup(a, s, strlen(s)); }
+char *arena_strdup(struct arena *a, const char *s) {
+    return arena_strndup(a, s, strlen(s));
+}
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) {
     va_list again;

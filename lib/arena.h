@@ -4,8 +4,8 @@
 #ifndef NOOK_LIB_ARENA_H
 #define NOOK_LIB_ARENA_H
 
-#include <stddef.h>
 #include <stdarg.h>
+#include <stddef.h>
 
 struct arena_block;
 
@@ -21,12 +21,15 @@ void arena_free(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
 
 // n * size zeroed bytes; ends the process when the product overflows.
-void *arena_calloc(struct arena *a, size_t n, size_t size) __attribute__((malloc, alloc_size(2, 3), returns_nonnull));
+void *arena_calloc(struct arena *a, size_t n, size_t size)
+    __attribute__((malloc, alloc_size(2, 3), returns_nonnull));
 
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
-char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
-char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0), returns_nonnull));
+char *arena_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0), returns_nonnull));
 
 // Makes room for one more element in an arena array of *n elements of `size` bytes whose capacity grows
 // in powers of two. Returns the (possibly moved) array; the caller stores it and counts *n up itself.

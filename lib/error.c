@@ -18,7 +18,7 @@ const char *error_text(int errnum) {
 
 static void fill(struct error *err, const char *code, int errnum, const char *fmt, va_list ap) {
     int saved = errno;
-    *err = (struct error){.err = errnum};
+    *err = (struct error){ .err = errnum };
     str_copy(err->code, sizeof(err->code), code);
     vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
     errno = saved;

@@ -5,12 +5,12 @@
 #define NOOK_LIB_ERROR_H
 
 struct error {
-    int err;           // errno, or 0 when the text says it all; appended to the message as ": strerror"
-    char code[40];     // stable name for programs: "config.invalid", "mount.failed", ... Never empty once set
-    char step[32];     // the plan's step that failed ("mount", "pivot-root"), or empty
-    char origin[128];  // JSON pointer of the config line to blame ("/mounts/3"), or empty
-    char msg[1024];    // what failed, in plain words, with the object's name
-    char hint[512];    // the way out, when the cause is known, or empty
+    int err;          // errno, or 0 when the text says it all; appended to the message as ": strerror"
+    char code[40];    // stable name for programs: "config.invalid", "mount.failed", ... Never empty once set
+    char step[32];    // the plan's step that failed ("mount", "pivot-root"), or empty
+    char origin[128]; // JSON pointer of the config line to blame ("/mounts/3"), or empty
+    char msg[1024];   // what failed, in plain words, with the object's name
+    char hint[512];   // the way out, when the cause is known, or empty
 };
 
 // Fills err (old contents are overwritten) and returns -1, so that a function can `return error_set(...)`.

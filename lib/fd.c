@@ -103,8 +103,9 @@ int fd_write_file(int dirfd, const char *path, const void *data, size_t size) {
 }
 
 static int walk_from(int first, bool cloexec, int proc_fd) {
-    cleanup_fd int dir_fd = openat(proc_fd < 0 ? AT_FDCWD : proc_fd, proc_fd < 0 ? "/proc/self/fd" : "self/fd",
-                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_fd int dir_fd =
+        openat(proc_fd < 0 ? AT_FDCWD : proc_fd, proc_fd < 0 ? "/proc/self/fd" : "self/fd",
+               O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return -1;
     char buf[4096] __attribute__((aligned(8)));
@@ -158,12 +159,12 @@ int fd_close_other(int first, const int *keep, size_t n, int proc_fd) {
 }
 
 int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fds) {
-    struct iovec iov = {.iov_base = (void *)data, .iov_len = size};
+    struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
     union {
         struct cmsghdr align;
         char buf[CMSG_SPACE(sizeof(int) * 8)];
     } control;
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
     if (n_fds > 8) {
         errno = EINVAL;
         return -1;

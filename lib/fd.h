@@ -38,7 +38,8 @@ int fd_write_file(int dirfd, const char *path, const void *data, size_t size);
 // proc_fd (a descriptor of /proc, or -1) when the call is missing or blocked. 0, or -1 with errno.
 int fd_close_from(int first, bool cloexec, int proc_fd);
 
-// Closes all descriptors >= first but those in keep[n] (in any order; -1 is passed over; at most 8). The same fallback.
+// Closes all descriptors >= first but those in keep[n] (in any order; -1 is passed over; at most 8). The same
+// fallback.
 int fd_close_other(int first, const int *keep, size_t n, int proc_fd);
 
 // Sends one message over a unix socket with optional ancillary descriptors; see unix(7). 0, or -1 with errno.

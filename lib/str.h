@@ -12,8 +12,12 @@
 // bytes written without the final NUL, so that calls can be chained.
 size_t str_copy(char *dst, size_t size, const char *src);
 
-static inline bool str_eq(const char *a, const char *b) { return strcmp(a, b) == 0; }
-static inline bool str_starts(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
+static inline bool str_eq(const char *a, const char *b) {
+    return strcmp(a, b) == 0;
+}
+static inline bool str_starts(const char *s, const char *prefix) {
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
 
 // Strict decimal numbers: digits only (a leading '-' for str_to_i64), no space, sign, or trailing junk, no
 // wrap-around. True on success.

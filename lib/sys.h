@@ -36,7 +36,9 @@ static inline int sys_open_tree(int dirfd, const char *path, unsigned flags) {
 static inline int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
     return (int)syscall(SYS_move_mount, from_fd, from, to_fd, to, flags);
 }
-static inline int sys_fsopen(const char *fs, unsigned flags) { return (int)syscall(SYS_fsopen, fs, flags); }
+static inline int sys_fsopen(const char *fs, unsigned flags) {
+    return (int)syscall(SYS_fsopen, fs, flags);
+}
 static inline int sys_fsconfig(int fd, unsigned cmd, const char *key, const void *value, int aux) {
     return (int)syscall(SYS_fsconfig, fd, cmd, key, value, aux);
 }
@@ -53,7 +55,9 @@ static inline int sys_openat2(int dirfd, const char *path, struct open_how *how,
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags) {
     return (int)syscall(SYS_close_range, first, last, flags);
 }
-static inline int sys_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
+static inline int sys_pidfd_open(pid_t pid, unsigned flags) {
+    return (int)syscall(SYS_pidfd_open, pid, flags);
+}
 static inline int sys_pidfd_send_signal(int pidfd, int sig) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
 }

@@ -71,7 +71,8 @@ static int check_user_namespace(struct check *c, const struct spec_linux *linux_
         INVALID(c, given, "id mappings, but no user namespace to map ids for");
         return error_hint(c->err, "add {\"type\": \"user\"} to /linux/namespaces");
     }
-    // Mappings beside the path of a namespace (podman --userns=container:X) must be those that it has: init compares them.
+    // Mappings beside the path of a namespace (podman --userns=container:X) must be those that it has: init
+    // compares them.
     if (user->present && !user->path && (!linux_->n_uid_mappings || !linux_->n_gid_mappings))
         return INVALID(c, AT(c, "/linux/%s", linux_->n_uid_mappings ? "gidMappings" : "uidMappings"),
                        "the new user namespace needs \"uidMappings\" and \"gidMappings\"");

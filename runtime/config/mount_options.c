@@ -225,7 +225,8 @@ int config_mount_options(struct check *c, const char *origin, struct spec_mount 
         if (o) {
             if (apply(c, AT(c, "%s/options/%zu", origin, i), o, m) < 0)
                 return -1;
-        } else if (word[0] != '\0' && !str_starts(word, "x-") && !str_starts(word, "X-") && !str_starts(word, "comment=")) {
+        } else if (word[0] != '\0' && !str_starts(word, "x-") && !str_starts(word, "X-") &&
+                   !str_starts(word, "comment=")) {
             add_data(c, m, word); // the rest are mount(8)'s comments, or empty words, which buildah writes
         }
     }

@@ -196,8 +196,8 @@ static int push(struct reader *r, const struct frame *f) {
     return 1;
 }
 
-// Makes room for one more element of the list `p` and returns it, zeroed. One more zeroed element stays behind it:
-// process.args is handed to execve(2) as it is.
+// Makes room for one more element of the list `p` and returns it, zeroed. One more zeroed element stays
+// behind it: process.args is handed to execve(2) as it is.
 static void *append(struct reader *r, const struct place *p, size_t size) {
     void *list;
     size_t n;

@@ -80,8 +80,8 @@ static int await_commit(struct init *in, struct error *err) {
     return error_set(err, "parent.gone", 0, "the runtime ended during create");
 }
 
-// Somebody connects: `start` says GO, everybody else (a look whether we still wait) ends without a word. Returns the
-// connection, which execve closes, and so says that it has happened.
+// Somebody connects: `start` says GO, everybody else (a look whether we still wait) ends without a word.
+// Returns the connection, which execve closes, and so says that it has happened.
 static int await_start(struct init *in, struct error *err) {
     for (;;) {
         int connection = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
@@ -128,13 +128,13 @@ static void forget_environment(void) {
     environ[0] = NULL;
 }
 
-// No descriptor of the host stays open while we wait, our own or leaked by the caller: who may trace us could walk
-// through /proc/PID/fd. Kept are the sockets, and our procfs when a label is still to be written.
+// No descriptor of the host stays open while we wait, our own or leaked by the caller: who may trace us could
+// walk through /proc/PID/fd. Kept are the sockets, and our procfs when a label is still to be written.
 static int close_all(struct init *in, struct error *err) {
     bool label = false;
     for (size_t i = 0; i < in->plan->final.n; i++)
         label = label || in->plan->final.list[i].op == STEP_LABEL;
-    int keep[] = {in->sock, in->start_sock, label ? in->rootfs.proc_fd : -1};
+    int keep[] = { in->sock, in->start_sock, label ? in->rootfs.proc_fd : -1 };
     if (fd_close_other(3 + (int)in->preserve_fds, keep, 3, in->rootfs.proc_fd) < 0)
         return error_set(err, "fd.failed", errno, "close the descriptors of the host");
     if (!label)
@@ -144,7 +144,8 @@ static int close_all(struct init *in, struct error *err) {
 }
 
 static int set_up(struct init *in, struct error *err) {
-    signals_unignore(in->plan->process && in->plan->process->capabilities ? in->limits.ignored_signals : UINT64_MAX);
+    signals_unignore(in->plan->process && in->plan->process->capabilities ? in->limits.ignored_signals
+                                                                          : UINT64_MAX);
     prctl(PR_SET_NAME, "nook-init");
     // The maps of a process that is not dumpable are root's to write; step_wait_maps does it then.
     if (!in->plan->uid_map && prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The child's side: carries out the plan's steps in the new namespaces, waits for `start`, gives the last privileges
-// away and executes the container's program. After clone3 nothing here allocates, and nothing is looked up by
-// name outside of what the parent has opened.
+// The child's side: carries out the plan's steps in the new namespaces, waits for `start`, gives the last
+// privileges away and executes the container's program. After clone3 nothing here allocates, and nothing is
+// looked up by name outside of what the parent has opened.
 #ifndef NOOK_RUNTIME_INIT_INIT_H
 #define NOOK_RUNTIME_INIT_INIT_H
 
@@ -25,12 +25,12 @@ struct init_hooks {
 // Everything init needs, made by the parent before the clone. Descriptors are inherited; all are O_CLOEXEC.
 struct init {
     const struct plan *plan;
-    int sock;          // to the parent
-    int parent_sock;   // the parent's end, closed at once
-    int start_sock;    // listens for `start`; -1 for run and exec
-    int join_mount;    // mount namespace to join, or -1
-    int console_sock;  // connected console socket, or -1: the master goes to the parent
-    int bundle_fd;     // cwd of hooks; -1 when init runs none
+    int sock;         // to the parent
+    int parent_sock;  // the parent's end, closed at once
+    int start_sock;   // listens for `start`; -1 for run and exec
+    int join_mount;   // mount namespace to join, or -1
+    int console_sock; // connected console socket, or -1: the master goes to the parent
+    int bundle_fd;    // cwd of hooks; -1 when init runs none
     const struct cgroup_join *cgroup;
     const bool *in_cgroup; // was CLONE_INTO_CGROUP done?
     struct rootfs rootfs;
@@ -39,14 +39,15 @@ struct init {
     struct capability_limits limits;       // what init holds at the moment of its birth
     struct init_hooks create_container, start_container;
     const char *hook_state_head, *hook_state_tail; // state JSON around the pid: head + pid + tail
-    char *hook_state; // room for the whole
+    char *hook_state;                              // room for the whole
     size_t hook_state_size;
     unsigned preserve_fds;
     bool commit;        // create: after READY wait for the parent's GO, which says that the state is saved
-    bool joins;          // exec: the container is there already
-    int close_first[3];  // descriptors of the host that nobody in the container may see for a moment; -1: none
+    bool joins;         // exec: the container is there already
+    int close_first[3]; // descriptors of the host that nobody in the container may see for a moment; -1: none
     const struct nsset *container; // exec, STEP_JOIN_NAMESPACES: the container's namespaces
-    int container_root;  // exec into a container without a root of its own mount namespace: chroot there; else -1
+    int container_root; // exec into a container without a root of its own mount namespace: chroot there; else
+                        // -1
     struct trace *trace; // shared with the parent, or NULL
 
     // Filled by init itself.

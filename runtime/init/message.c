@@ -20,17 +20,17 @@ static bool carries_error(uint32_t type) {
 }
 
 int message_send(int sock, enum message_type type, int32_t value, int fd) {
-    struct message m = {.type = type, .value = value};
+    struct message m = { .type = type, .value = value };
     return fd_send(sock, &m, head_size, &fd, fd >= 0 ? 1 : 0);
 }
 
 int message_send_error(int sock, enum message_type type, const struct error *error) {
-    struct message m = {.type = type, .error = *error};
+    struct message m = { .type = type, .error = *error };
     return fd_send(sock, &m, sizeof(m), NULL, 0);
 }
 
 static int await(int sock, int timeout_ms) {
-    struct pollfd p = {.fd = sock, .events = POLLIN};
+    struct pollfd p = { .fd = sock, .events = POLLIN };
     int n;
     do
         n = poll(&p, 1, timeout_ms);
@@ -51,8 +51,10 @@ int message_receive(int sock, struct message *out, int *fd, int timeout_ms) {
         struct cmsghdr align;
         char buf[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec iov = {.iov_base = out, .iov_len = sizeof(*out)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control)};
+    struct iovec iov = { .iov_base = out, .iov_len = sizeof(*out) };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control)
+    };
     ssize_t n;
     do
         n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
@@ -63,7 +65,8 @@ int message_receive(int sock, struct message *out, int *fd, int timeout_ms) {
         return 0;
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     int received = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(&received, CMSG_DATA(c), sizeof(int));
     bool whole = (size_t)n >= head_size && (size_t)n == (carries_error(out->type) ? sizeof(*out) : head_size);
     if (!whole || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (received >= 0 && !fd)) {

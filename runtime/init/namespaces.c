@@ -56,7 +56,8 @@ static bool same_map(const char *have, const char *want) {
     }
 }
 
-static int check_map(struct init *in, const char *file, const char *want, const char *origin, struct error *err) {
+static int check_map(struct init *in, const char *file, const char *want, const char *origin,
+                     struct error *err) {
     char have[4096];
     if (!want)
         return 0;
@@ -103,13 +104,14 @@ static int step_time_offsets(struct init *in, const struct step *s, struct error
     const struct spec_linux *l = &in->plan->spec->linux_;
     if (unshare(CLONE_NEWTIME) < 0)
         return error_set(err, "namespace.failed", errno, "make a new time namespace");
-    const struct spec_time_offset *offsets[] = {&l->monotonic, &l->boottime};
-    static const char *const clocks[] = {"monotonic", "boottime"};
+    const struct spec_time_offset *offsets[] = { &l->monotonic, &l->boottime };
+    static const char *const clocks[] = { "monotonic", "boottime" };
     for (int i = 0; i < 2; i++) {
         if (!offsets[i]->present)
             continue;
         char line[80];
-        snprintf(line, sizeof(line), "%s %lld %u\n", clocks[i], (long long)offsets[i]->secs, offsets[i]->nanosecs);
+        snprintf(line, sizeof(line), "%s %lld %u\n", clocks[i], (long long)offsets[i]->secs,
+                 offsets[i]->nanosecs);
         if (fd_write_file(in->rootfs.proc_fd, "self/timens_offsets", line, strlen(line)) < 0)
             return error_set(err, "namespace.failed", errno, "set the offset of the %s clock", clocks[i]);
     }
@@ -122,7 +124,7 @@ static int step_time_offsets(struct init *in, const struct step *s, struct error
 static int step_loopback(struct init *in, const struct step *s, struct error *err) {
     (void)in, (void)s;
     cleanup_fd int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
     if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &request) < 0)
         return error_set(err, "network.failed", errno, "bring the loopback interface up");
     return 0;

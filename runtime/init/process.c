@@ -87,7 +87,9 @@ static int step_label(struct init *in, const struct step *s, struct error *err) 
     return p->selinux_label ? labels_set_selinux(in->rootfs.proc_fd, p->selinux_label, err) : 0;
 }
 
-static bool has_seccomp(const struct init *in) { return in->seccomp.len > 0; }
+static bool has_seccomp(const struct init *in) {
+    return in->seccomp.len > 0;
+}
 
 // Without no_new_privs a filter needs CAP_SYS_ADMIN: it is kept for that one call.
 static uint64_t kept(const struct init *in) {

@@ -13,7 +13,8 @@ static int step_propagation(struct init *in, const struct step *s, struct error 
     return rootfs_set_propagation(&in->rootfs, s->flags, err);
 }
 
-// Also opens again what the parent could not open for another mount namespace: all sources, before any target.
+// Also opens again what the parent could not open for another mount namespace: all sources, before any
+// target.
 static int step_attach_root(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct steps *steps = &in->plan->child;
@@ -26,7 +27,8 @@ static int step_attach_root(struct init *in, const struct step *s, struct error 
             rootfs_source_reopen(&in->rootfs, &m->mount->from, err) < 0)
             return error_where(err, step_name(m->op), m->origin);
         for (size_t k = 0; m->op == STEP_DEVICES && k < m->devices->n; k++)
-            if (m->devices->list[k].from.path && rootfs_source_reopen(&in->rootfs, &m->devices->list[k].from, err) < 0)
+            if (m->devices->list[k].from.path &&
+                rootfs_source_reopen(&in->rootfs, &m->devices->list[k].from, err) < 0)
                 return error_where(err, step_name(m->op), m->devices->origins[k]);
     }
     return rootfs_attach_root(&in->rootfs, root, err);

@@ -40,7 +40,7 @@ void trace_add(struct trace *t, uint32_t thread, const char *name, const char *o
 }
 
 int trace_write(const struct trace *t, const char *path, struct error *err) {
-    struct arena a = {0};
+    struct arena a = { 0 };
     struct json j;
     json_init(&j, &a, false);
     json_object(&j, NULL);
@@ -53,9 +53,12 @@ int trace_write(const struct trace *t, const char *path, struct error *err) {
         json_string(&j, "name", e->name);
         json_string(&j, "ph", "X");
         json_string(&j, "cat", e->thread == 1 ? "parent" : "init");
-        json_raw(&j, "ts", arena_printf(&a, "%llu.%03u", (unsigned long long)(e->begin / 1000), (unsigned)(e->begin % 1000)));
+        json_raw(&j, "ts",
+                 arena_printf(&a, "%llu.%03u", (unsigned long long)(e->begin / 1000),
+                              (unsigned)(e->begin % 1000)));
         uint64_t took = e->end - e->begin;
-        json_raw(&j, "dur", arena_printf(&a, "%llu.%03u", (unsigned long long)(took / 1000), (unsigned)(took % 1000)));
+        json_raw(&j, "dur",
+                 arena_printf(&a, "%llu.%03u", (unsigned long long)(took / 1000), (unsigned)(took % 1000)));
         json_int(&j, "pid", 1);
         json_uint(&j, "tid", e->thread);
         json_object(&j, "args");

@@ -29,8 +29,9 @@
 #endif
 
 const uint64_t namespace_flags[N_NAMESPACES] = {
-    [NS_PID] = CLONE_NEWPID, [NS_NETWORK] = CLONE_NEWNET, [NS_MOUNT] = CLONE_NEWNS,      [NS_IPC] = CLONE_NEWIPC,
-    [NS_UTS] = CLONE_NEWUTS, [NS_USER] = CLONE_NEWUSER,   [NS_CGROUP] = CLONE_NEWCGROUP, [NS_TIME] = CLONE_NEWTIME,
+    [NS_PID] = CLONE_NEWPID,       [NS_NETWORK] = CLONE_NEWNET, [NS_MOUNT] = CLONE_NEWNS,
+    [NS_IPC] = CLONE_NEWIPC,       [NS_UTS] = CLONE_NEWUTS,     [NS_USER] = CLONE_NEWUSER,
+    [NS_CGROUP] = CLONE_NEWCGROUP, [NS_TIME] = CLONE_NEWTIME,
 };
 const char *const namespace_files[N_NAMESPACES] = {
     [NS_PID] = "pid", [NS_NETWORK] = "net", [NS_MOUNT] = "mnt",     [NS_IPC] = "ipc",
@@ -53,8 +54,8 @@ int namespace_open(const char *path, enum spec_namespace_kind kind, const char *
         for (int i = 0; i < N_NAMESPACES; i++)
             if (namespace_flags[i] == (uint64_t)(unsigned)type)
                 is = namespace_files[i];
-        return error_set_at(err, "namespace.wrong-kind", 0, origin, "%s is a namespace of kind %s, not %s", path, is,
-                            namespace_files[kind]);
+        return error_set_at(err, "namespace.wrong-kind", 0, origin, "%s is a namespace of kind %s, not %s",
+                            path, is, namespace_files[kind]);
     }
     return fd_steal(&fd);
 }
@@ -82,8 +83,8 @@ static pid_t raw_clone(uint64_t flags, int cgroup_fd, int *pidfd, bool *in_cgrou
     int saved = errno;
     *in_cgroup = false;
     int exit_signal = (flags & CLONE_PARENT) ? 0 : SIGCHLD;
-    pid = (pid_t)syscall(SYS_clone, (unsigned long)(flags | CLONE_PIDFD) | (unsigned long)exit_signal, NULL, pidfd,
-                         NULL, NULL);
+    pid = (pid_t)syscall(SYS_clone, (unsigned long)(flags | CLONE_PIDFD) | (unsigned long)exit_signal, NULL,
+                         pidfd, NULL, NULL);
     if (pid < 0 && errno == ENOSYS)
         errno = saved;
     return pid;
@@ -102,9 +103,10 @@ static int clone_error(uint64_t flags, struct error *err) {
     if (e == ENOSPC || e == EUSERS)
         error_hint(err, "a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
     else if (e == EPERM && (flags & CLONE_NEWUSER))
-        error_hint(err, "creating user namespaces is not allowed here: see kernel.unprivileged_userns_clone, "
-                        "kernel.apparmor_restrict_unprivileged_userns, user.max_user_namespaces, and Seccomp in "
-                        "/proc/self/status");
+        error_hint(err,
+                   "creating user namespaces is not allowed here: see kernel.unprivileged_userns_clone, "
+                   "kernel.apparmor_restrict_unprivileged_userns, user.max_user_namespaces, and Seccomp in "
+                   "/proc/self/status");
     else if (e == EPERM)
         error_hint(err, "it needs CAP_SYS_ADMIN, or a user namespace in the config");
     else if (e == EINVAL)
@@ -128,8 +130,8 @@ static pid_t pid_of_pidfd(int pidfd) {
     return line && str_to_u64(line + 5, INT32_MAX, &pid) ? (pid_t)pid : -1;
 }
 
-// In the intermediate: enters the user namespace and makes init as its own sibling. Returns only in init (0), or
-// with the exit code of the intermediate.
+// In the intermediate: enters the user namespace and makes init as its own sibling. Returns only in init (0),
+// or with the exit code of the intermediate.
 static int intermediate(const struct clone_request *request, int sock) {
     struct error err;
     if (setns(request->join_user, request->join_user_flags) < 0) {
@@ -154,8 +156,8 @@ static int intermediate(const struct clone_request *request, int sock) {
     return message_send(sock, MESSAGE_CLONED, 0, pidfd) < 0;
 }
 
-static int clone_by_intermediate(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
-                                 struct error *err) {
+static int clone_by_intermediate(const struct clone_request *request, bool *in_cgroup,
+                                 struct clone_result *out, struct error *err) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_set(err, "clone.failed", errno, "socketpair");
@@ -194,7 +196,9 @@ static int clone_by_intermediate(const struct clone_request *request, bool *in_c
 
 // ---------------------------------------------------------------- borrowed namespaces
 
-static bool borrowed(int kind) { return kind != NS_MOUNT && kind != NS_USER; }
+static bool borrowed(int kind) {
+    return kind != NS_MOUNT && kind != NS_USER;
+}
 
 // Goes back to our own namespaces. Failing here would leave the runtime in the container's: give up at once.
 static int give_back(const int *own, struct error *err) {
@@ -218,17 +222,19 @@ static int borrow(const int *join, int *own, struct error *err) {
             int e = errno;
             fd_close(&own[i]);
             error_set(err, "namespace.join-failed", e, "join the %s namespace", namespace_files[i]);
-            return e == EPERM ? error_hint(err, "it belongs to another user namespace: join that one as well") : -1;
+            return e == EPERM ? error_hint(err, "it belongs to another user namespace: join that one as well")
+                              : -1;
         }
     }
     return 0;
 }
 
-int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out, struct error *err) {
+int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
+                  struct error *err) {
     int own[N_NAMESPACES];
     for (int i = 0; i < N_NAMESPACES; i++)
         own[i] = -1;
-    *out = (struct clone_result){.pid = -1, .pidfd = -1};
+    *out = (struct clone_result){ .pid = -1, .pidfd = -1 };
 
     int rc = borrow(request->join, own, err);
     if (rc == 0) {
@@ -260,9 +266,9 @@ static int write_map(pid_t pid, const char *file, const char *map) {
 // newuidmap(1): PID INSIDE OUTSIDE COUNT ... The map's numbers become its arguments.
 static int run_map_tool(const char *tool, pid_t pid, const char *map, struct error *err) {
     enum { MAX_ARGS = 3 * 340 };
-    static const char *const places[] = {"/usr/bin/", "/usr/sbin/", "/bin/", "/usr/local/bin/"};
+    static const char *const places[] = { "/usr/bin/", "/usr/sbin/", "/bin/", "/usr/local/bin/" };
     char numbers[16 * 1024], pid_text[16];
-    const char *argv[MAX_ARGS + 3] = {tool, pid_text};
+    const char *argv[MAX_ARGS + 3] = { tool, pid_text };
     size_t n = 2;
     snprintf(pid_text, sizeof(pid_text), "%d", (int)pid);
     str_copy(numbers, sizeof(numbers), map);
@@ -274,7 +280,7 @@ static int run_map_tool(const char *tool, pid_t pid, const char *map, struct err
     if (child < 0)
         return error_set(err, "idmap.failed", errno, "fork for %s", tool);
     if (child == 0) {
-        static char *const no_env[] = {NULL};
+        static char *const no_env[] = { NULL };
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
             char path[64];
             snprintf(path, sizeof(path), "%s%s", places[i], tool);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making the process: one clone3(2) with all new namespaces, around which the namespaces that are joined by path
-// are borrowed (setns(2) there and back), and its id maps.
+// Making the process: one clone3(2) with all new namespaces, around which the namespaces that are joined by
+// path are borrowed (setns(2) there and back), and its id maps.
 #ifndef NOOK_RUNTIME_LAUNCH_CLONE_H
 #define NOOK_RUNTIME_LAUNCH_CLONE_H
 
@@ -16,34 +16,38 @@ extern const uint64_t namespace_flags[N_NAMESPACES];
 extern const char *const namespace_files[N_NAMESPACES];
 
 struct clone_request {
-    uint64_t flags;           // CLONE_NEW* of the new namespaces
-    int cgroup_fd;            // v2 directory for CLONE_INTO_CGROUP, or -1
-    int join[N_NAMESPACES];   // open namespace files to be borrowed around the clone, else -1; NS_MOUNT and
-                              // NS_USER are not borrowed: the child joins those itself
-    int join_user;            // a user namespace that init is to be born in, or -1: an intermediate process joins
-                              // it and clones init with CLONE_PARENT
+    uint64_t flags;         // CLONE_NEW* of the new namespaces
+    int cgroup_fd;          // v2 directory for CLONE_INTO_CGROUP, or -1
+    int join[N_NAMESPACES]; // open namespace files to be borrowed around the clone, else -1; NS_MOUNT and
+                            // NS_USER are not borrowed: the child joins those itself
+    int join_user; // a user namespace that init is to be born in, or -1: an intermediate process joins
+                   // it and clones init with CLONE_PARENT
     const char *join_user_origin; // for errors
-    int join_user_flags;      // what the intermediate joins by that descriptor: CLONE_NEWUSER, with a pidfd also others
-    int (*entry)(void *arg);  // runs in the child; never returns to the caller's code: its value is the exit code
+    int join_user_flags; // what the intermediate joins by that descriptor: CLONE_NEWUSER, with a pidfd also
+                         // others
+    int (*entry)(
+        void *arg); // runs in the child; never returns to the caller's code: its value is the exit code
     void *arg;
 };
 
 struct clone_result {
-    pid_t pid;     // in our pid namespace
+    pid_t pid; // in our pid namespace
     int pidfd;
     bool in_cgroup; // CLONE_INTO_CGROUP was done; else the child has to enter v2 by itself
 };
 
-// Opens a namespace file and checks that it is of that kind (ioctl_ns(2)). The descriptor (O_CLOEXEC), or -1 with
-// *err ("namespace.wrong-kind", "namespace.unavailable").
+// Opens a namespace file and checks that it is of that kind (ioctl_ns(2)). The descriptor (O_CLOEXEC), or -1
+// with *err ("namespace.wrong-kind", "namespace.unavailable").
 int namespace_open(const char *path, enum spec_namespace_kind kind, const char *origin, struct error *err);
 
 // Will the clone put the child into request->cgroup_fd, as far as this kernel is known? Decided by the first
 // clone3: the child learns the truth through *in_cgroup, which it may read (it is set before the child runs).
-int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out, struct error *err);
+int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
+                  struct error *err);
 
-// Writes /proc/PID/uid_map and gid_map: directly where we may, else by newuidmap(1) and newgidmap(1). setgroups is denied
-// where the kernel demands it (one-id map made without privilege). The texts are lines "inside outside count\n".
+// Writes /proc/PID/uid_map and gid_map: directly where we may, else by newuidmap(1) and newgidmap(1).
+// setgroups is denied where the kernel demands it (one-id map made without privilege). The texts are lines
+// "inside outside count\n".
 int clone_write_id_maps(pid_t pid, const char *uid_map, const char *gid_map, struct error *err);
 
 #endif

@@ -63,7 +63,8 @@ static bool has_create_hooks(const struct spec *spec) {
            spec->hooks[HOOK_POSTSTART].n_hooks;
 }
 
-// What a dead entry left. Its cgroups go, too: a cgroup that was told to kill also kills who is cloned into it later.
+// What a dead entry left. Its cgroups go, too: a cgroup that was told to kill also kills who is cloned into
+// it later.
 static void clear_remains(const struct state *old, void *arg) {
     struct error err;
     size_t n;
@@ -77,7 +78,7 @@ static void record_cgroups(struct launch *l, const struct cgroup_place *places, 
     l->state.n_cgroups = 0;
     for (size_t i = 0; i < n; i++) {
         struct state_cgroup *c = ARENA_PUSH(l->arena, l->state.cgroups, l->state.n_cgroups);
-        *c = (struct state_cgroup){places[i].controllers, places[i].dir, places[i].made};
+        *c = (struct state_cgroup){ places[i].controllers, places[i].dir, places[i].made };
     }
 }
 
@@ -103,9 +104,10 @@ static int step_claim(struct launch *l, const struct step *s, struct error *err)
             l->state.namespaces |= namespace_flags[i];
     for (size_t i = 0; i < spec->n_annotations; i++) {
         struct state_pair *pair = ARENA_PUSH(l->arena, l->state.annotations, l->state.n_annotations);
-        *pair = (struct state_pair){spec->annotations[i].key, spec->annotations[i].value};
+        *pair = (struct state_pair){ spec->annotations[i].key, spec->annotations[i].value };
     }
-    // Where the cgroups will be is written down before they are made, so that a death in between leaves no secret.
+    // Where the cgroups will be is written down before they are made, so that a death in between leaves no
+    // secret.
     if (l->plan->cgroup) {
         struct cgroup_place *places;
         size_t n;
@@ -146,7 +148,8 @@ static int step_open_source(struct launch *l, const struct step *s, struct error
 
 static int step_open_devices(struct launch *l, const struct step *s, struct error *err) {
     for (size_t i = 0; i < s->devices->n; i++)
-        if (s->devices->list[i].from.path && rootfs_device_open(&l->init.rootfs, &s->devices->list[i], err) < 0)
+        if (s->devices->list[i].from.path &&
+            rootfs_device_open(&l->init.rootfs, &s->devices->list[i], err) < 0)
             return error_where(err, NULL, s->devices->origins[i]);
     return 0;
 }
@@ -240,11 +243,12 @@ static int step_save_state(struct launch *l, const struct step *s, struct error 
     const struct launch_request *r = l->request;
     cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || fd_write_all(fd, r->config_text, r->config_size) < 0)
-        return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s", r->plan.id);
+        return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s",
+                         r->plan.id);
     if (proc_identify(l->child.pid, &l->state.init) < 0)
         return error_set(err, "init.died", errno, "init ended at once");
-    // What run makes without hooks runs at once, so this is all there is to say. create without hooks needs no word of
-    // init's pid yet: init ends by itself if nobody commits.
+    // What run makes without hooks runs at once, so this is all there is to say. create without hooks needs
+    // no word of init's pid yet: init ends by itself if nobody commits.
     bool hooks = has_create_hooks(l->plan->spec);
     l->state.complete = !l->request->plan.wait_start && !hooks;
     if (l->request->plan.wait_start && !hooks && l->state.n_cgroups)
@@ -277,7 +281,7 @@ static int give_maps(struct launch *l, struct error *err) {
     for (size_t i = 0; i < p->parent.n; i++) {
         const struct step *s = &p->parent.list[i];
         if (s->op == STEP_PARENT_RLIMIT) {
-            struct rlimit limit = {s->rlimit->soft, s->rlimit->hard};
+            struct rlimit limit = { s->rlimit->soft, s->rlimit->hard };
             if (prlimit(l->child.pid, (__rlimit_resource_t)s->rlimit->resource, &limit, NULL) < 0)
                 return error_set_at(err, "rlimit.failed", errno, s->origin, "set %s", s->rlimit->type);
         }
@@ -372,7 +376,8 @@ static void close_all(struct launch *l) {
     state_close(&l->dir);
 }
 
-// Steps before the clone are undone by roll_back; those after it are carried out while init is at work already.
+// Steps before the clone are undone by roll_back; those after it are carried out while init is at work
+// already.
 static int run_parent_steps(struct launch *l, struct error *err) {
     for (size_t i = 0; i < l->plan->parent.n; i++) {
         const struct step *s = &l->plan->parent.list[i];
@@ -452,7 +457,8 @@ static char *const *copy_environment(struct arena *a) {
     return copy;
 }
 
-static void prepare_hooks(struct launch *l, enum spec_hook_kind kind, char *const *env, struct init_hooks *out) {
+static void prepare_hooks(struct launch *l, enum spec_hook_kind kind, char *const *env,
+                          struct init_hooks *out) {
     const struct spec_hook_list *list = &l->plan->spec->hooks[kind];
     out->calls = arena_calloc(l->arena, list->n_hooks + 1, sizeof(*out->calls));
     out->n = list->n_hooks;
@@ -488,7 +494,7 @@ static int prepare(struct launch *l, struct error *err) {
         l->clone.join[i] = -1;
     l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
-    l->child = (struct clone_result){.pid = -1, .pidfd = -1};
+    l->child = (struct clone_result){ .pid = -1, .pidfd = -1 };
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);
     l->init.preserve_fds = r->plan.preserve_fds;
@@ -505,8 +511,8 @@ int launch_container(const struct launch_request *request, const struct plan *pl
         .request = request,
         .plan = plan,
         .arena = a,
-        .subject = {plan->spec, request->plan.id, request->plan.bundle, plan->rootfs},
-        .foreground = {.signal_fd = -1, .tty = -1},
+        .subject = { plan->spec, request->plan.id, request->plan.bundle, plan->rootfs },
+        .foreground = { .signal_fd = -1, .tty = -1 },
     };
     for (size_t i = 0; i < plan->n_warnings; i++)
         log_warning("%s", plan->warnings[i]);

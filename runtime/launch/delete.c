@@ -19,7 +19,8 @@ enum { KILL_LIMIT_MS = 10 * 1000 };
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n) {
     struct cgroup_place *places = arena_calloc(a, state->n_cgroups + 1, sizeof(*places));
     for (size_t i = 0; i < state->n_cgroups; i++)
-        places[i] = (struct cgroup_place){state->cgroups[i].controllers, state->cgroups[i].dir, state->cgroups[i].made};
+        places[i] = (struct cgroup_place){ state->cgroups[i].controllers, state->cgroups[i].dir,
+                                           state->cgroups[i].made };
     *n = state->n_cgroups;
     return places;
 }
@@ -30,17 +31,20 @@ int launch_kill_all(const struct state *state, struct arena *a, struct error *er
     cleanup_proc struct proc_handle init;
     bool lives = proc_hold(&state->init, &init) == 0;
     if (lives && proc_signal(&init, SIGKILL) < 0 && errno != ESRCH)
-        return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s", (int)state->init.pid, state->id);
+        return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s",
+                         (int)state->init.pid, state->id);
     if (n && cgroup_kill(places, n, err) < 0)
         return -1;
     if (lives && !proc_wait(&init, KILL_LIMIT_MS)) {
-        error_set(err, "kill.timeout", 0, "container init still running: pid %d of container %s did not end within %d s of SIGKILL",
+        error_set(err, "kill.timeout", 0,
+                  "container init still running: pid %d of container %s did not end within %d s of SIGKILL",
                   (int)state->init.pid, state->id, KILL_LIMIT_MS / 1000);
-        return error_hint(err, "it may be in uninterruptible sleep: see /proc/%d/stack", (int)state->init.pid);
+        return error_hint(err, "it may be in uninterruptible sleep: see /proc/%d/stack",
+                          (int)state->init.pid);
     }
     if (n && !cgroup_wait_empty(places, n, KILL_LIMIT_MS))
-        return error_set(err, "kill.timeout", 0, "processes of container %s still run %d s after SIGKILL", state->id,
-                         KILL_LIMIT_MS / 1000);
+        return error_set(err, "kill.timeout", 0, "processes of container %s still run %d s after SIGKILL",
+                         state->id, KILL_LIMIT_MS / 1000);
     return 0;
 }
 
@@ -50,10 +54,11 @@ int launch_delete(struct state_dir *dir, const struct state *state, const struct
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
     if (n && cgroup_remove(places, n, err) < 0)
         return -1;
-    // Without a mount namespace of its own its mounts are the host's: the root's tree hangs where it was attached.
+    // Without a mount namespace of its own its mounts are the host's: the root's tree hangs where it was
+    // attached.
     if (state->rootfs && !(state->namespaces & CLONE_NEWNS))
         umount2(state->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
-    struct error hook_error = {0};
+    struct error hook_error = { 0 };
     if (!spec)
         spec = launch_spec_with_hooks(dir, "poststop", a, &hook_error);
     if (!spec && hook_error.code[0])
@@ -63,6 +68,6 @@ int launch_delete(struct state_dir *dir, const struct state *state, const struct
     state_close(dir);
     if (!spec)
         return 0;
-    struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};
+    struct hook_subject subject = { spec, state->id, state->bundle, state->rootfs };
     return hooks_run(&subject, HOOK_POSTSTOP, "stopped", 0, a, err);
 }

@@ -56,9 +56,10 @@ static bool through_user_namespace(const struct exec_request *r) {
     return (r->state->namespaces & CLONE_NEWUSER) && geteuid() != 0;
 }
 
-// Who shares the container's PID namespace is seen by its processes, and those with CAP_SYS_PTRACE over us could go
-// through /proc/PID/root and cwd (CVE-2016-9962): so we are in its mount namespace before the child is born.
-// With a user namespace in between they have no such power, and joining that one would cost us our own.
+// Who shares the container's PID namespace is seen by its processes, and those with CAP_SYS_PTRACE over us
+// could go through /proc/PID/root and cwd (CVE-2016-9962): so we are in its mount namespace before the child
+// is born. With a user namespace in between they have no such power, and joining that one would cost us our
+// own.
 static bool parent_joins(const struct exec_request *r) {
     return !(r->state->namespaces & CLONE_NEWUSER) && (r->state->namespaces & CLONE_NEWNS);
 }
@@ -101,7 +102,8 @@ static int open_container(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     if (proc_hold(&r->state->init, &x->container) < 0 ||
         nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0)
-        return error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno, "cannot exec in a stopped container");
+        return error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno,
+                         "cannot exec in a stopped container");
     x->init.container = &x->namespaces;
     if (!pivoted(r)) {
         char path[64];
@@ -127,7 +129,9 @@ static int open_cgroups(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     x->places = launch_cgroup_places(r->state, x->arena, &x->n_places);
     if (x->n_places == 0)
-        return r->n_cgroups ? error_set(err, "cgroup.join-failed", 0, "container %s has no cgroup", r->state->id) : 0;
+        return r->n_cgroups
+                   ? error_set(err, "cgroup.join-failed", 0, "container %s has no cgroup", r->state->id)
+                   : 0;
     if (cgroup_join_open(x->places, x->n_places, r->cgroups, r->n_cgroups, x->arena, &x->cgroup, err) < 0)
         return -1;
     x->init.cgroup = &x->cgroup;
@@ -155,8 +159,8 @@ static int prepare(struct execution *x, struct error *err) {
     x->init.commit = x->set_oom_score;
     if (r->trace)
         x->init.trace = trace_new();
-    if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 || open_container(x, err) < 0 ||
-        open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0)
+    if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 ||
+        open_container(x, err) < 0 || open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0)
         return -1;
     if (r->console_socket) {
         x->init.console_sock = terminal_connect_console_socket(r->console_socket, err);
@@ -177,7 +181,8 @@ static int enter(struct execution *x, int *own_mounts, struct error *err) {
     return 0;
 }
 
-// The payload may have enabled controllers in its own cgroup: then v2 lets nobody in there, but where init is.
+// The payload may have enabled controllers in its own cgroup: then v2 lets nobody in there, but where init
+// is.
 static int clone_child(struct execution *x, int own_mounts, struct error *err) {
     int rc = clone_process(&x->clone, &x->in_cgroup, &x->child, err);
     if (rc == 0 || err->err != EBUSY || x->clone.cgroup_fd < 0)
@@ -185,7 +190,8 @@ static int clone_child(struct execution *x, int own_mounts, struct error *err) {
     // Its name is to be found in the host's files.
     if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0)
         return error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
-    if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup, err) < 0)
+    if (cgroup_join_of_process(x->places, x->n_places, x->request->state->init.pid, x->arena, &x->cgroup,
+                               err) < 0)
         return -1;
     x->clone.cgroup_fd = x->cgroup.v2;
     if (own_mounts >= 0 && nsset_join(&x->namespaces, CLONE_NEWNS) < 0)
@@ -210,7 +216,7 @@ static int spawn(struct execution *x, struct error *err) {
     cleanup_fd int own_mounts = -1;
     if (parent_joins(x->request) && enter(x, &own_mounts, err) < 0)
         return -1;
-    int close_first[] = {own_mounts, x->request->dir->fd, x->request->dir->root_fd};
+    int close_first[] = { own_mounts, x->request->dir->fd, x->request->dir->root_fd };
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
@@ -277,12 +283,12 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         .arena = a,
         .sock = -1,
         .terminal = -1,
-        .child = {.pid = -1, .pidfd = -1},
+        .child = { .pid = -1, .pidfd = -1 },
         .container = PROC_HANDLE_NONE,
         .namespaces = NSSET_NONE,
-        .cgroup = {.v2 = -1},
-        .clone = {.cgroup_fd = -1, .join_user = -1},
-        .foreground = {.signal_fd = -1, .tty = -1},
+        .cgroup = { .v2 = -1 },
+        .clone = { .cgroup_fd = -1, .join_user = -1 },
+        .foreground = { .signal_fd = -1, .tty = -1 },
     };
     for (int i = 0; i < N_NAMESPACES; i++)
         x.clone.join[i] = -1;

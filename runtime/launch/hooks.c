@@ -41,8 +41,8 @@ const char *hooks_state_json(const struct hook_subject *s, const char *status, p
 
 void hooks_state_parts(const struct hook_subject *s, const char *status, struct arena *a, const char **head,
                        const char **tail) {
-    // The writer puts the pid before anything that a config can fill, but the id and the version: both are checked
-    // not to hold this.
+    // The writer puts the pid before anything that a config can fill, but the id and the version: both are
+    // checked not to hold this.
     static const char gap[] = "\"pid\":0,";
     struct json j;
     json_init(&j, a, false);
@@ -52,8 +52,8 @@ void hooks_state_parts(const struct hook_subject *s, const char *status, struct 
     *tail = at ? at + strlen("\"pid\":0") : "";
 }
 
-int hooks_run(const struct hook_subject *s, enum spec_hook_kind kind, const char *status, pid_t pid, struct arena *a,
-              struct error *err) {
+int hooks_run(const struct hook_subject *s, enum spec_hook_kind kind, const char *status, pid_t pid,
+              struct arena *a, struct error *err) {
     const struct spec_hook_list *list = &s->spec->hooks[kind];
     if (list->n_hooks == 0)
         return 0;

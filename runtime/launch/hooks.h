@@ -21,7 +21,7 @@ void hooks_state_parts(const struct hook_subject *s, const char *status, struct 
 
 // Runs the hooks of one kind in order. Stops at the first failure with -1 and *err, unless failures are only
 // to be warned of (poststop): then all run, and the result is 0.
-int hooks_run(const struct hook_subject *s, enum spec_hook_kind kind, const char *status, pid_t pid, struct arena *a,
-              struct error *err);
+int hooks_run(const struct hook_subject *s, enum spec_hook_kind kind, const char *status, pid_t pid,
+              struct arena *a, struct error *err);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parent's side of a container's life: create and run, start, exec, delete. Each undoes what it did when it fails.
+// The parent's side of a container's life: create and run, start, exec, delete. Each undoes what it did when
+// it fails.
 #ifndef NOOK_RUNTIME_LAUNCH_LAUNCH_H
 #define NOOK_RUNTIME_LAUNCH_LAUNCH_H
 
@@ -15,23 +16,23 @@
 
 struct launch_request {
     struct plan_request plan;
-    const char *root;            // state root
-    const char *cgroup_manager;  // for the state: "cgroupfs", "disabled"
-    const char *config_text;     // config.json as read, copied to the state directory
+    const char *root;           // state root
+    const char *cgroup_manager; // for the state: "cgroupfs", "disabled"
+    const char *config_text;    // config.json as read, copied to the state directory
     size_t config_size;
-    bool foreground;             // run without --detach: wait for the program and delete the container
-    bool keep;                   // run --keep: do not delete it
-    const char *trace;           // --trace FILE, or NULL
+    bool foreground;   // run without --detach: wait for the program and delete the container
+    bool keep;         // run --keep: do not delete it
+    const char *trace; // --trace FILE, or NULL
 };
 
-// create, and the first half of run: makes the container and leaves init waiting for `start` (plan.wait_start), or
-// executes the program. With foreground: waits for its end. Returns the exit code (0 unless foreground), or -1 with *err; then
-// nothing is left of the container.
+// create, and the first half of run: makes the container and leaves init waiting for `start`
+// (plan.wait_start), or executes the program. With foreground: waits for its end. Returns the exit code (0
+// unless foreground), or -1 with *err; then nothing is left of the container.
 int launch_container(const struct launch_request *request, const struct plan *plan, struct arena *a,
                      struct error *err);
 
-// start: releases init, waits until it has executed the program, runs the poststart hooks. `dir` and `state` are loaded. A
-// failing startContainer or poststart hook destroys the container. 0, or -1 with *err.
+// start: releases init, waits until it has executed the program, runs the poststart hooks. `dir` and `state`
+// are loaded. A failing startContainer or poststart hook destroys the container. 0, or -1 with *err.
 int launch_start(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err);
 
 struct exec_request {
@@ -53,20 +54,21 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
 // The config as it was at create, from the state directory's copy. NULL with *err.
 struct spec *launch_saved_spec(const struct state_dir *dir, struct arena *a, struct error *err);
 
-// The same, only when it can hold hooks of that kind ("poststart"): the copy is searched before it is parsed. NULL with an
-// empty err->code when there are none.
-struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kind, struct arena *a, struct error *err);
+// The same, only when it can hold hooks of that kind ("poststart"): the copy is searched before it is parsed.
+// NULL with an empty err->code when there are none.
+struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kind, struct arena *a,
+                                    struct error *err);
 
 // The recorded cgroups as the cgroup room wants them.
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
 
-// delete: removes what is left of a stopped container: cgroups, mounts, state; runs the poststop hooks (their failure
-// is a warning). spec: when the caller has it, else NULL. Closes dir. 0, or -1 with *err.
+// delete: removes what is left of a stopped container: cgroups, mounts, state; runs the poststop hooks (their
+// failure is a warning). spec: when the caller has it, else NULL. Closes dir. 0, or -1 with *err.
 int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
                   struct error *err);
 
-// delete --force, before launch_delete: kills init and every process of the container, whatever its state, and waits
-// (10 s at most) for their end. 0, or -1 with *err.
+// delete --force, before launch_delete: kills init and every process of the container, whatever its state,
+// and waits (10 s at most) for their end. 0, or -1 with *err.
 int launch_kill_all(const struct state *state, struct arena *a, struct error *err);
 
 #endif

@@ -27,7 +27,8 @@ static int explain_death(const struct monitor *m, struct error *err) {
         return error_hint(err, "raise linux.resources.memory.limit");
     }
     if (WIFSIGNALED(status))
-        return error_set(err, "init.died", 0, "init was killed by signal %d (%s) before the program ran", WTERMSIG(status),
+        return error_set(err, "init.died", 0, "init was killed by signal %d (%s) before the program ran",
+                         WTERMSIG(status),
                          sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
     return error_set(err, "init.died", 0, "init ended with status %d without a word", WEXITSTATUS(status));
 }
@@ -38,7 +39,8 @@ int monitor_until(const struct monitor *m, enum message_type until, struct error
         int fd = -1;
         int n = message_receive(m->sock, &message, &fd, SETUP_LIMIT_MS);
         if (n < 0 && errno == ETIMEDOUT)
-            return error_set(err, "init.timeout", 0, "init did not finish its set-up within %d s", SETUP_LIMIT_MS / 1000);
+            return error_set(err, "init.timeout", 0, "init did not finish its set-up within %d s",
+                             SETUP_LIMIT_MS / 1000);
         if (n < 0)
             return error_set(err, "init.protocol", errno, "read from init");
         if (n == 0)

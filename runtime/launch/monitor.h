@@ -11,7 +11,7 @@
 
 struct monitor {
     int sock, pidfd;
-    pid_t pid; // a child of ours
+    pid_t pid;                          // a child of ours
     const struct cgroup_place *cgroups; // to tell an OOM kill
     size_t n_cgroups;
     // Answers what init asks for (MESSAGE_MAPS, HOOKS, TERMINAL); owns fd. 0, or -1 with *err.

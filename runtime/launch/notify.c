@@ -38,7 +38,7 @@ bool notify_has_directory(int state_fd) {
 }
 
 int notify_listen(int state_fd, struct error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     // The container can write there: the directory is ours, what lies in it is not trusted.
     cleanup_fd int dir = openat(state_fd, NOTIFY_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
@@ -58,7 +58,7 @@ int notify_listen(int state_fd, struct error *err) {
 // "@name" is an abstract socket.
 static int tell_host(const char *text) {
     const char *path = notify_host_socket();
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t length = strlen(path);
     if (length >= sizeof(address.sun_path)) {
         errno = ENAMETOOLONG;
@@ -96,7 +96,9 @@ int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct erro
     if (!notify_host_socket())
         return 0;
     for (;;) {
-        struct pollfd fds[] = {{.fd = sock, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+        struct pollfd fds[] = { { .fd = sock, .events = POLLIN },
+                                { .fd = pidfd, .events = POLLIN },
+                                { .fd = signal_fd, .events = POLLIN } };
         if (poll(fds, 3, -1) < 0) {
             if (errno == EINTR)
                 continue;
@@ -112,6 +114,7 @@ int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct erro
     char text[64];
     snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", (int)pid);
     if (tell_host(text) < 0)
-        return error_set(err, "notify.failed", errno, "tell %s that the container is ready", notify_host_socket());
+        return error_set(err, "notify.failed", errno, "tell %s that the container is ready",
+                         notify_host_socket());
     return 0;
 }

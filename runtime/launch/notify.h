@@ -9,8 +9,8 @@
 
 #include "lib/error.h"
 
-#define NOTIFY_DIRECTORY       "notify"      // in the container's state directory
-#define NOTIFY_INSIDE          "/run/notify" // where it is bound in the container
+#define NOTIFY_DIRECTORY        "notify"      // in the container's state directory
+#define NOTIFY_INSIDE           "/run/notify" // where it is bound in the container
 #define NOTIFY_CONTAINER_SOCKET NOTIFY_INSIDE "/notify.sock"
 
 // $NOTIFY_SOCKET of the runtime, or NULL.
@@ -26,8 +26,8 @@ bool notify_has_directory(int state_fd);
 // program runs.
 int notify_listen(int state_fd, struct error *err);
 
-// Waits until the program says READY=1, then tells the host's socket so, and MAINPID=pid; or until it ends. Signals
-// that arrive at signal_fd (a signalfd, or -1) are passed on to it meanwhile. 0, or -1 with *err.
+// Waits until the program says READY=1, then tells the host's socket so, and MAINPID=pid; or until it ends.
+// Signals that arrive at signal_fd (a signalfd, or -1) are passed on to it meanwhile. 0, or -1 with *err.
 int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct error *err);
 
 #endif

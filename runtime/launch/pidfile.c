@@ -17,7 +17,8 @@ int pidfile_write(const char *path, pid_t pid, struct error *err) {
     char temporary[PATH_MAX], text[16];
     const char *slash = strrchr(path, '/');
     int directory = slash ? (int)(slash - path + 1) : 0;
-    int n = snprintf(temporary, sizeof(temporary), "%.*s.%s.%d", directory, path, path + directory, (int)getpid());
+    int n = snprintf(temporary, sizeof(temporary), "%.*s.%s.%d", directory, path, path + directory,
+                     (int)getpid());
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return error_set(err, "pidfile.failed", ENAMETOOLONG, "write the pid file %s", path);
     int length = snprintf(text, sizeof(text), "%d", (int)pid);

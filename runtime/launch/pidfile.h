@@ -7,8 +7,8 @@
 
 #include "lib/error.h"
 
-// Writes the pid, decimal, without newline (engine-contract, rule 3), by a temporary file and rename, so that who polls
-// the file never reads a part of it. What was there is replaced. 0, or -1 with *err.
+// Writes the pid, decimal, without newline (engine-contract, rule 3), by a temporary file and rename, so that
+// who polls the file never reads a part of it. What was there is replaced. 0, or -1 with *err.
 int pidfile_write(const char *path, pid_t pid, struct error *err);
 
 #endif

@@ -19,7 +19,7 @@ void process_init(struct init *in, const struct plan *plan) {
         .parent_sock = -1,
         .start_sock = -1,
         .join_mount = -1,
-        .close_first = {-1, -1, -1},
+        .close_first = { -1, -1, -1 },
         .console_sock = -1,
         .bundle_fd = -1,
         .rootfs = ROOTFS_INIT,
@@ -29,21 +29,23 @@ void process_init(struct init *in, const struct plan *plan) {
     };
 }
 
-// A limit that cannot be raised is refused while nothing is made yet; it is set much later, just before execve.
+// A limit that cannot be raised is refused while nothing is made yet; it is set much later, just before
+// execve.
 static int check_rlimits(const struct spec_process *p, struct error *err) {
     for (size_t i = 0; i < p->n_rlimits; i++) {
         const struct spec_rlimit *want = &p->rlimits[i];
         struct rlimit now;
         if (getrlimit((__rlimit_resource_t)want->resource, &now) < 0 || want->hard <= now.rlim_max)
             continue;
-        // Raised for a moment and lowered again: only the kernel knows all its rules (fs.nr_open, user namespaces).
-        struct rlimit higher = {now.rlim_cur, want->hard};
+        // Raised for a moment and lowered again: only the kernel knows all its rules (fs.nr_open, user
+        // namespaces).
+        struct rlimit higher = { now.rlim_cur, want->hard };
         if (prlimit(0, (__rlimit_resource_t)want->resource, &higher, NULL) == 0) {
             prlimit(0, (__rlimit_resource_t)want->resource, &now, NULL);
             continue;
         }
-        error_set(err, "rlimit.failed", errno, "%s: cannot raise the hard limit from %llu to %llu", want->type,
-                  (unsigned long long)now.rlim_max, (unsigned long long)want->hard);
+        error_set(err, "rlimit.failed", errno, "%s: cannot raise the hard limit from %llu to %llu",
+                  want->type, (unsigned long long)now.rlim_max, (unsigned long long)want->hard);
         snprintf(err->origin, sizeof(err->origin), "/process/rlimits/%zu", i);
         return errno == EPERM ? error_hint(err, "it needs CAP_SYS_RESOURCE") : -1;
     }

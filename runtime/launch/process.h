@@ -9,8 +9,8 @@
 // An init with no descriptor open.
 void process_init(struct init *in, const struct plan *plan);
 
-// Checks the labels against the LSMs of this host, finds the capabilities that can be granted (warns of the others).
-// fresh_userns: the process will hold every capability of a user namespace.
+// Checks the labels against the LSMs of this host, finds the capabilities that can be granted (warns of the
+// others). fresh_userns: the process will hold every capability of a user namespace.
 int process_prepare(struct init *in, bool fresh_userns, struct error *err);
 
 #endif

@@ -40,7 +40,7 @@ static int read_only_clone(void) {
     cleanup_fd int tree = sys_open_tree(AT_FDCWD, own_image, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0)
         return -1;
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
     if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
         return -1;
     return fd_steal(&tree);
@@ -82,10 +82,14 @@ struct segment {
     uintptr_t relro_begin, relro_end;
 };
 
-static uintptr_t page_down(uintptr_t a) { return a & ~(uintptr_t)4095; }
-static uintptr_t page_up(uintptr_t a) { return page_down(a + 4095); }
+static uintptr_t page_down(uintptr_t a) {
+    return a & ~(uintptr_t)4095;
+}
+static uintptr_t page_up(uintptr_t a) {
+    return page_down(a + 4095);
+}
 
-static struct segment segment_of(const ElfW(Phdr) *ph) {
+static struct segment segment_of(const ElfW(Phdr) * ph) {
     uintptr_t at = (uintptr_t)__ehdr_start + ph->p_vaddr;
     return (struct segment){
         .begin = page_down(at),
@@ -96,24 +100,28 @@ static struct segment segment_of(const ElfW(Phdr) *ph) {
     };
 }
 
-// What was never written is mapped again, from the same file by its read-only mount. The data are copied: a new,
-// equal page takes the place of each old one at once, so the code that does it does not notice.
+// What was never written is mapped again, from the same file by its read-only mount. The data are copied: a
+// new, equal page takes the place of each old one at once, so the code that does it does not notice.
 static int remap(const struct segment *s, int image) {
     size_t size = s->end - s->begin;
     if (!(s->prot & PROT_WRITE))
-        return mmap((void *)s->begin, size, s->prot, MAP_PRIVATE | MAP_FIXED, image, s->offset) == MAP_FAILED ? -1 : 0;
+        return mmap((void *)s->begin, size, s->prot, MAP_PRIVATE | MAP_FIXED, image, s->offset) == MAP_FAILED
+                   ? -1
+                   : 0;
     void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (copy == MAP_FAILED)
         return -1;
     memcpy(copy, (const void *)s->begin, size);
     if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)s->begin) == MAP_FAILED)
         return -1;
-    return s->relro_end > s->relro_begin ? mprotect((void *)s->relro_begin, s->relro_end - s->relro_begin, PROT_READ) : 0;
+    return s->relro_end > s->relro_begin
+               ? mprotect((void *)s->relro_begin, s->relro_end - s->relro_begin, PROT_READ)
+               : 0;
 }
 
 // PR_SET_MM_MAP wants the whole layout told, of which only the environment changes: nobody is to read ours in
 // /proc/PID/environ.
-static int set_exe(int image, const ElfW(Phdr) *text, char **argv) {
+static int set_exe(int image, const ElfW(Phdr) * text, char **argv) {
     uintptr_t code = (uintptr_t)__ehdr_start + text->p_vaddr;
     uintptr_t brk = (uintptr_t)sbrk(0);
     const char *last = argv[0];
@@ -137,15 +145,17 @@ static int set_exe(int image, const ElfW(Phdr) *text, char **argv) {
     return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
 }
 
-// Makes the read-only image our exe without executing it, by prctl(2) as checkpoint/restore does it: that saves one
-// execve of every create, run and exec. It needs CAP_CHECKPOINT_RESTORE (Linux 5.9) and a kernel with that feature.
+// Makes the read-only image our exe without executing it, by prctl(2) as checkpoint/restore does it: that
+// saves one execve of every create, run and exec. It needs CAP_CHECKPOINT_RESTORE (Linux 5.9) and a kernel
+// with that feature.
 static int swap_exe(int tree, char **argv) {
     char path[40];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
     cleanup_fd int image = open(path, O_RDONLY | O_CLOEXEC);
     if (image < 0)
         return -1;
-    // Asked first with nothing changed: mapped pages of the old file are the last thing that may be in the way.
+    // Asked first with nothing changed: mapped pages of the old file are the last thing that may be in the
+    // way.
     const ElfW(Phdr) *ph = (const ElfW(Phdr) *)getauxval(AT_PHDR), *text = NULL, *relro = NULL;
     size_t n = getauxval(AT_PHNUM);
     for (size_t i = 0; i < n; i++) {
@@ -184,7 +194,8 @@ static int swap_exe(int tree, char **argv) {
 int selfexe_protect(char **argv, struct error *err) {
     struct statvfs fs;
     if (statvfs(own_image, &fs) < 0)
-        return error_set(err, "self.unprotected", errno, "cannot find the running binary: stat %s", own_image);
+        return error_set(err, "self.unprotected", errno, "cannot find the running binary: stat %s",
+                         own_image);
     if ((fs.f_flag & ST_RDONLY) || is_sealed())
         return 0;
 

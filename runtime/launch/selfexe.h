@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps the installed binary out of a container's reach (CVE-2019-5736): what runs in a container's namespaces
-// must not be able to reopen /proc/PID/exe for writing.
+// Keeps the installed binary out of a container's reach (CVE-2019-5736): what runs in a container's
+// namespaces must not be able to reopen /proc/PID/exe for writing.
 #ifndef NOOK_RUNTIME_LAUNCH_SELFEXE_H
 #define NOOK_RUNTIME_LAUNCH_SELFEXE_H
 

@@ -19,7 +19,8 @@
 
 enum { MAX_CONFIG = 64 << 20, START_LIMIT_MS = 10 * 60 * 1000 };
 
-static const char *saved_config(const struct state_dir *dir, struct arena *a, size_t *size, struct error *err) {
+static const char *saved_config(const struct state_dir *dir, struct arena *a, size_t *size,
+                                struct error *err) {
     cleanup_fd int fd = openat(dir->fd, STATE_CONFIG_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char *text = fd < 0 ? NULL : fd_read_all(fd, a, MAX_CONFIG, size);
     if (!text)
@@ -33,7 +34,8 @@ struct spec *launch_saved_spec(const struct state_dir *dir, struct arena *a, str
     return text ? config_parse(text, size, a, err) : NULL;
 }
 
-struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kind, struct arena *a, struct error *err) {
+struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kind, struct arena *a,
+                                    struct error *err) {
     size_t size;
     const char *text = saved_config(dir, a, &size, err);
     if (!text)
@@ -76,7 +78,8 @@ static enum outcome await_exec(int connection, const struct state *state, struct
     if (n == 0) // the end of the connection comes with execve
         return EXECUTED;
     if (n < 0) {
-        error_set(err, "start.failed", errno, "wait until init of container %s executes the program", state->id);
+        error_set(err, "start.failed", errno, "wait until init of container %s executes the program",
+                  state->id);
         return STEP_FAILED;
     }
     *err = m.error;
@@ -88,7 +91,8 @@ static int await_ready(int notify, const struct state *state, struct error *err)
     return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, state->init.pid, -1, err);
 }
 
-// What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure stays in *err.
+// What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure
+// stays in *err.
 static int destroy(struct state_dir *dir, const struct state *state, struct arena *a) {
     struct error later;
     if (launch_kill_all(state, a, &later) < 0 || launch_delete(dir, state, NULL, a, &later) < 0)
@@ -101,7 +105,8 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
     if (status != STATE_CREATED)
         return already(status, state, err);
     if (state->no_process)
-        return error_set_at(err, "start.no-process", 0, "/process", "container %s has no process to start", state->id);
+        return error_set_at(err, "start.no-process", 0, "/process", "container %s has no process to start",
+                            state->id);
     struct spec *spec = launch_spec_with_hooks(dir, "poststart", a, err);
     if (!spec && err->code[0])
         return -1;
@@ -133,7 +138,7 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
         return -1;
     if (!spec)
         return 0;
-    struct hook_subject subject = {spec, state->id, state->bundle, state->rootfs};
+    struct hook_subject subject = { spec, state->id, state->bundle, state->rootfs };
     if (hooks_run(&subject, HOOK_POSTSTART, "running", state->init.pid, a, err) < 0)
         return destroy(dir, state, a);
     return 0;

@@ -52,8 +52,8 @@ void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct ar
                  process->apparmor_profile ? "/process/apparmorProfile" : "/process/selinuxLabel");
     if (process->n_rlimits && !parent_limits)
         plan_add(&p->final, a, STEP_RLIMITS, "/process/rlimits");
-    // A filter needs no_new_privs or CAP_SYS_ADMIN. Where the capabilities are not ours to keep, a change of user takes
-    // them away: then the filter comes first.
+    // A filter needs no_new_privs or CAP_SYS_ADMIN. Where the capabilities are not ours to keep, a change of
+    // user takes them away: then the filter comes first.
     bool early = seccomp && !process->capabilities && !process->no_new_privileges;
     if (early)
         plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");

@@ -7,7 +7,8 @@
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err) {
     const struct spec_process *process = request->process;
     if (!process->terminal && request->console_socket) {
-        error_set(err, "terminal.unused-socket", 0, "--console-socket is given, but the process has no terminal");
+        error_set(err, "terminal.unused-socket", 0,
+                  "--console-socket is given, but the process has no terminal");
         return NULL;
     }
     struct plan *p = arena_alloc(a, sizeof(*p));

@@ -72,7 +72,9 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_EXECVE] = "execve",
 };
 
-const char *step_name(enum step_op op) { return names[op]; }
+const char *step_name(enum step_op op) {
+    return names[op];
+}
 
 // ---------------------------------------------------------------- words
 
@@ -82,17 +84,23 @@ struct bit_name {
 };
 
 static const struct bit_name mount_flags[] = {
-    {MS_RDONLY, "ro"},           {MS_NOSUID, "nosuid"},         {MS_NODEV, "nodev"},
-    {MS_NOEXEC, "noexec"},       {MS_SYNCHRONOUS, "sync"},      {MS_DIRSYNC, "dirsync"},
-    {MS_NOATIME, "noatime"},     {MS_NODIRATIME, "nodiratime"}, {MS_RELATIME, "relatime"},
-    {MS_STRICTATIME, "strictatime"}, {1UL << 25, "lazytime"},   {1UL << 8, "nosymfollow"},
+    { MS_RDONLY, "ro" },         { MS_NOSUID, "nosuid" },
+    { MS_NODEV, "nodev" },       { MS_NOEXEC, "noexec" },
+    { MS_SYNCHRONOUS, "sync" },  { MS_DIRSYNC, "dirsync" },
+    { MS_NOATIME, "noatime" },   { MS_NODIRATIME, "nodiratime" },
+    { MS_RELATIME, "relatime" }, { MS_STRICTATIME, "strictatime" },
+    { 1UL << 25, "lazytime" },   { 1UL << 8, "nosymfollow" },
 };
 static const struct bit_name propagation_words[] = {
-    {MS_SHARED, "shared"}, {MS_PRIVATE, "private"}, {MS_SLAVE, "slave"}, {MS_UNBINDABLE, "unbindable"},
+    { MS_SHARED, "shared" },
+    { MS_PRIVATE, "private" },
+    { MS_SLAVE, "slave" },
+    { MS_UNBINDABLE, "unbindable" },
 };
 static const struct bit_name namespace_words[] = {
-    {CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "network"}, {CLONE_NEWNS, "mount"},      {CLONE_NEWIPC, "ipc"},
-    {CLONE_NEWUTS, "uts"}, {CLONE_NEWUSER, "user"},   {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"},
+    { CLONE_NEWPID, "pid" },       { CLONE_NEWNET, "network" }, { CLONE_NEWNS, "mount" },
+    { CLONE_NEWIPC, "ipc" },       { CLONE_NEWUTS, "uts" },     { CLONE_NEWUSER, "user" },
+    { CLONE_NEWCGROUP, "cgroup" }, { CLONE_NEWTIME, "time" },
 };
 #define WORDS(flags, table, a) words((flags), (table), sizeof(table) / sizeof((table)[0]), (a))
 
@@ -114,8 +122,9 @@ static const char *describe_mount(const struct rootfs_mount *m, struct arena *a)
     const char *what = m->kind == ROOTFS_MOUNT_BIND      ? arena_printf(a, "bind %s", m->from.path)
                        : m->kind == ROOTFS_MOUNT_REMOUNT ? "change the flags of what is"
                                                          : arena_printf(a, "mount a new %s", m->type);
-    return arena_printf(a, "%s at %s%s%s%s%s%s%s%s", what, m->destination, *flags ? " (" : "", flags, *flags ? ")" : "",
-                        m->data ? ", data " : "", m->data ? m->data : "", m->rec_attr_set ? ", recursive flags" : "",
+    return arena_printf(a, "%s at %s%s%s%s%s%s%s%s", what, m->destination, *flags ? " (" : "", flags,
+                        *flags ? ")" : "", m->data ? ", data " : "", m->data ? m->data : "",
+                        m->rec_attr_set ? ", recursive flags" : "",
                         m->n_propagation ? ", with propagation" : "");
 }
 
@@ -133,7 +142,8 @@ static const char *describe_clone(const struct step *s, struct arena *a) {
 
 static const char *describe_user(const struct spec_process *process, struct arena *a) {
     return arena_printf(a, "become uid %u, gid %u, %zu more groups%s%s", process->user.uid, process->user.gid,
-                        process->user.n_additional_gids, process->capabilities ? ", capabilities as listed" : "",
+                        process->user.n_additional_gids,
+                        process->capabilities ? ", capabilities as listed" : "",
                         process->no_new_privileges ? ", no_new_privs" : "");
 }
 
@@ -176,7 +186,8 @@ const char *step_describe(const struct step *s, const struct plan *p, struct are
         return arena_printf(a, "open the namespace %s", s->join.path);
     case STEP_OPEN_ROOT:
     case STEP_OPEN_SOURCE:
-        return arena_printf(a, "open %s%s", s->source->path, s->source->recursive ? " and the mounts below it" : "");
+        return arena_printf(a, "open %s%s", s->source->path,
+                            s->source->recursive ? " and the mounts below it" : "");
     case STEP_OPEN_DEVICES:
         return describe_devices(s->devices, "open the host's", a);
     case STEP_CGROUP_MAKE: {
@@ -249,9 +260,9 @@ static const struct {
     const char *name, *title;
     size_t offset;
 } parts[] = {
-    {"parent", "The parent, outside:", offsetof(struct plan, parent)},
-    {"child", "Init, inside, until the container is created:", offsetof(struct plan, child)},
-    {"final", "Init, from `start` to the program:", offsetof(struct plan, final)},
+    { "parent", "The parent, outside:", offsetof(struct plan, parent) },
+    { "child", "Init, inside, until the container is created:", offsetof(struct plan, child) },
+    { "final", "Init, from `start` to the program:", offsetof(struct plan, final) },
 };
 
 static const struct steps *part(const struct plan *p, size_t i) {
@@ -265,15 +276,16 @@ const char *plan_text(const struct plan *p, struct arena *a) {
         text = arena_printf(a, "%s%s%s\n", text, k ? "\n" : "", parts[k].title);
         for (size_t i = 0; i < list->n; i++) {
             const struct step *s = &list->list[i];
-            text = arena_printf(a, "%s%4zu  %-22s %s%s%s%s\n", text, i + 1, step_name(s->op), step_describe(s, p, a),
-                                s->origin ? "  [" : "", s->origin ? s->origin : "", s->origin ? "]" : "");
+            text = arena_printf(a, "%s%4zu  %-22s %s%s%s%s\n", text, i + 1, step_name(s->op),
+                                step_describe(s, p, a), s->origin ? "  [" : "", s->origin ? s->origin : "",
+                                s->origin ? "]" : "");
         }
     }
     return text;
 }
 
 void plan_json(const struct plan *p, struct json *j) {
-    struct arena a = {0};
+    struct arena a = { 0 };
     json_object(j, NULL);
     json_string(j, "isolation", p->isolation);
     for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The planner of a container in full isolation: namespaces, pivot_root, cgroups, everything the spec asks for.
+// The planner of a container in full isolation: namespaces, pivot_root, cgroups, everything the spec asks
+// for.
 #include "config.h"
 
 #include <linux/capability.h>
@@ -62,14 +63,16 @@ static void plan_namespaces(struct planner *pl) {
     for (int kind = 0; kind < N_NAMESPACES; kind++) {
         const struct spec_namespace *n = ns(pl, (enum spec_namespace_kind)kind);
         if (n->present && n->path) {
-            struct step *s = parent(pl, STEP_JOIN, arena_printf(pl->a, "/linux/namespaces/%zu/path", n->index));
+            struct step *s =
+                parent(pl, STEP_JOIN, arena_printf(pl->a, "/linux/namespaces/%zu/path", n->index));
             s->join.kind = (enum spec_namespace_kind)kind;
             s->join.path = n->path;
         } else if (n->present) {
             pl->p->clone_flags |= clone_flag_of[kind];
         }
     }
-    // A time namespace with offsets is entered only after they are written; without them it is as good as the others.
+    // A time namespace with offsets is entered only after they are written; without them it is as good as the
+    // others.
     bool offsets = pl->spec->linux_.monotonic.present || pl->spec->linux_.boottime.present;
     if (is_new(pl, NS_TIME) && !offsets)
         pl->p->clone_flags |= CLONE_NEWTIME;
@@ -122,8 +125,8 @@ static void open_source(struct planner *pl, struct rootfs_source *source, const 
     *source = (struct rootfs_source)ROOTFS_SOURCE_NONE;
     source->path = path;
     source->recursive = recursive;
-    // Only who is born in a new user namespace needs the parent's privilege to clone them, and what is to stay shared with
-    // the host has to be cloned before init's mounts become slaves of the host's.
+    // Only who is born in a new user namespace needs the parent's privilege to clone them, and what is to
+    // stay shared with the host has to be cloned before init's mounts become slaves of the host's.
     bool shared = pl->spec->linux_.rootfs_propagation & MS_SHARED;
     source->late = pl->own_mounts && !pl->userns && !shared;
     struct step *s = parent(pl, STEP_OPEN_SOURCE, where);
@@ -158,18 +161,21 @@ static const char *base_name(const char *path) {
 }
 
 // "cpu,cpuacct" gets the links cpu and cpuacct beside it.
-static void link_controllers(struct planner *pl, const char *destination, const char *name, const char *where) {
+static void link_controllers(struct planner *pl, const char *destination, const char *name,
+                             const char *where) {
     if (!strchr(name, ','))
         return;
     char *rest = NULL;
-    for (char *word = strtok_r(arena_strdup(pl->a, name), ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+    for (char *word = strtok_r(arena_strdup(pl->a, name), ",", &rest); word;
+         word = strtok_r(NULL, ",", &rest)) {
         struct step *s = child(pl, STEP_LINK, where);
         s->link.text = name;
         s->link.path = arena_printf(pl->a, "%s/%s", destination, word);
     }
 }
 
-// type "cgroup": the container's own cgroups, one directory a hierarchy, in a small tmpfs. v2: the file system itself.
+// type "cgroup": the container's own cgroups, one directory a hierarchy, in a small tmpfs. v2: the file
+// system itself.
 static void plan_cgroup_mount(struct planner *pl, const struct spec_mount *m, const char *where) {
     const struct host_cgroups *cg = &pl->host->cgroups;
     if (cg->layout == HOST_CGROUP_V2) {
@@ -266,7 +272,8 @@ static const struct {
     const char *path;
     unsigned major, minor;
 } default_devices[] = {
-    {"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+    { "/dev/null", 1, 3 },   { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+    { "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
 static struct rootfs_device *add_device(struct planner *pl, struct plan_devices *d, const char *where) {
@@ -289,7 +296,8 @@ static void plan_devices(struct planner *pl) {
     for (size_t i = 0; !pl->dev_is_bind && i < sizeof(default_devices) / sizeof(default_devices[0]); i++) {
         if (in_config(pl, default_devices[i].path))
             continue;
-        struct rootfs_device *device = add_device(pl, d, arena_printf(pl->a, "default:%s", default_devices[i].path));
+        struct rootfs_device *device =
+            add_device(pl, d, arena_printf(pl->a, "default:%s", default_devices[i].path));
         device->path = default_devices[i].path;
         device->type = 'c';
         device->major = default_devices[i].major;
@@ -309,7 +317,8 @@ static void plan_devices(struct planner *pl) {
     }
     if (d->n == 0)
         return;
-    bool may_mknod = !pl->userns && pl->host->in_initial_userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
+    bool may_mknod =
+        !pl->userns && pl->host->in_initial_userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
             if (d->list[i].type != 'p')
@@ -325,16 +334,17 @@ static void plan_links(struct planner *pl) {
         const char *text, *path;
         bool needs_proc;
     } links[] = {
-        {"/proc/self/fd", "/dev/fd", true},         {"/proc/self/fd/0", "/dev/stdin", true},
-        {"/proc/self/fd/1", "/dev/stdout", true},   {"/proc/self/fd/2", "/dev/stderr", true},
-        {"pts/ptmx", "/dev/ptmx", false},
+        { "/proc/self/fd", "/dev/fd", true },       { "/proc/self/fd/0", "/dev/stdin", true },
+        { "/proc/self/fd/1", "/dev/stdout", true }, { "/proc/self/fd/2", "/dev/stderr", true },
+        { "pts/ptmx", "/dev/ptmx", false },
     };
     for (size_t i = 0; !pl->dev_is_bind && i < sizeof(links) / sizeof(links[0]); i++) {
         if (links[i].needs_proc && !pl->has_proc)
             continue;
         struct step *s = child(pl, STEP_LINK, arena_printf(pl->a, "default:%s", links[i].path));
         s->link.text = links[i].text;
-        s->link.replace = !links[i].needs_proc; // an image's own ptmx would lead out of the container's devpts
+        s->link.replace =
+            !links[i].needs_proc; // an image's own ptmx would lead out of the container's devpts
         s->link.path = links[i].path;
     }
 }
@@ -380,7 +390,8 @@ static void plan_enter_namespaces(struct planner *pl) {
     if (pl->userns)
         child(pl, STEP_WAIT_MAPS, "/linux/uidMappings");
     if (is_new(pl, NS_CGROUP))
-        child(pl, STEP_UNSHARE, origin(pl, "linux/namespaces", ns(pl, NS_CGROUP)->index))->flags = CLONE_NEWCGROUP;
+        child(pl, STEP_UNSHARE, origin(pl, "linux/namespaces", ns(pl, NS_CGROUP)->index))->flags =
+            CLONE_NEWCGROUP;
     if (is_new(pl, NS_TIME) && !(pl->p->clone_flags & CLONE_NEWTIME))
         child(pl, STEP_TIME_OFFSETS, "/linux/timeOffsets");
     if (is_new(pl, NS_NETWORK))
@@ -395,7 +406,9 @@ static void plan_enter_namespaces(struct planner *pl) {
 }
 
 static void plan_notify(struct planner *pl) {
-    static const struct spec_mount mount = {.destination = "/run/notify", .type = "bind", .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC};
+    static const struct spec_mount mount = { .destination = "/run/notify",
+                                             .type = "bind",
+                                             .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC };
     struct rootfs_mount *r = add_mount(pl, &mount, "environment:NOTIFY_SOCKET");
     r->kind = ROOTFS_MOUNT_BIND;
     open_source(pl, &r->from, pl->request->notify_directory, false, "environment:NOTIFY_SOCKET", false);
@@ -425,13 +438,17 @@ static void plan_after_mounts(struct planner *pl) {
         child(pl, STEP_CREATE_CONTAINER_HOOKS, "/hooks/createContainer");
     for (size_t i = 0; i < l->n_sysctl; i++) {
         struct step *s = child(pl, STEP_SYSCTL, arena_printf(pl->a, "/linux/sysctl/%s", l->sysctl[i].key));
-        s->key_value = (struct spec_key_value){l->sysctl_paths[i], l->sysctl[i].value};
+        s->key_value = (struct spec_key_value){ l->sysctl_paths[i], l->sysctl[i].value };
     }
     for (size_t i = 0; i < l->n_readonly_paths; i++)
         child(pl, STEP_READONLY_PATH, origin(pl, "linux/readonlyPaths", i))->text = l->readonly_paths[i];
     for (size_t i = 0; i < l->n_masked_paths; i++)
         child(pl, STEP_MASK, origin(pl, "linux/maskedPaths", i))->text = l->masked_paths[i];
-    child(pl, !pl->own_mounts ? STEP_CHROOT : pl->request->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT_ROOT, "/root/path");
+    child(pl,
+          !pl->own_mounts         ? STEP_CHROOT
+          : pl->request->no_pivot ? STEP_MOVE_ROOT
+                                  : STEP_PIVOT_ROOT,
+          "/root/path");
     if (spec->process)
         child(pl, STEP_CWD, "/process/cwd");
     if (l->rootfs_propagation && pl->own_mounts)
@@ -481,7 +498,7 @@ static int check_terminal(struct planner *pl) {
 struct plan *plan_oci(const struct spec *spec, const struct plan_request *request, const struct host *host,
                       struct arena *a, struct error *err) {
     struct plan *p = arena_alloc(a, sizeof(*p));
-    struct planner pl = {.p = p, .spec = spec, .request = request, .host = host, .a = a, .err = err};
+    struct planner pl = { .p = p, .spec = spec, .request = request, .host = host, .a = a, .err = err };
     p->isolation = "oci";
     p->spec = spec;
     p->process = spec->process;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan: all that will be done to make a container, or to join one, as plain data. A planner makes it from
 // the spec and facts about the host, without side effects; launch/ and init/ carry it out; `nook explain`
-// prints it. Every decision, allocation and string is finished here, so that the child only makes system calls.
+// prints it. Every decision, allocation and string is finished here, so that the child only makes system
+// calls.
 #ifndef NOOK_RUNTIME_PLAN_PLAN_H
 #define NOOK_RUNTIME_PLAN_PLAN_H
 
@@ -21,7 +22,7 @@
 
 enum step_op {
     // By the parent (launch/).
-    STEP_JOIN,     // open a namespace that init will live in; operand: join
+    STEP_JOIN, // open a namespace that init will live in; operand: join
     STEP_CLAIM_ID,
     STEP_OPEN_ROOT,    // operand: source
     STEP_OPEN_SOURCE,  // of a bind mount; operand: source
@@ -45,7 +46,7 @@ enum step_op {
     STEP_WAIT_MAPS, // until the parent has written the id maps; then root in there
     STEP_UNSHARE,   // operand: flags
     STEP_TIME_OFFSETS,
-    STEP_LOOPBACK, // of a new network namespace
+    STEP_LOOPBACK,        // of a new network namespace
     STEP_JOIN_NAMESPACES, // exec: one setns(pidfd); operand: flags
     STEP_NEW_SESSION,
     STEP_KEYRING,
@@ -125,9 +126,9 @@ struct plan_request {
     const char *bundle; // absolute
     const char *console_socket, *pid_file;
     unsigned preserve_fds;
-    unsigned listen_fds; // LISTEN_FDS of socket activation, 0: none
+    unsigned listen_fds;          // LISTEN_FDS of socket activation, 0: none
     const char *notify_directory; // host directory of the notify socket, bound at /run/notify; NULL: none
-    const char *keyring; // name of the new session keyring; NULL: the caller's is kept
+    const char *keyring;          // name of the new session keyring; NULL: the caller's is kept
     bool no_pivot;
     bool wait_start; // create: init waits for `start`; run: it goes on at once
     bool no_cgroup;  // --cgroup-manager=disabled
@@ -142,22 +143,22 @@ struct plan {
     const struct spec_process *process; // NULL: none to run
     const char *rootfs;                 // absolute host path
     struct rootfs_source root;
-    uint64_t clone_flags; // CLONE_NEW* of the one clone3
-    bool bind_devices;    // mknod will not be possible: the host's nodes are bound
-    bool mounts_on_host;  // no mount namespace of its own: delete has to unmount
-    uint32_t setup_uid, setup_gid; // who init is in a new user namespace while it sets up
-    struct cgroup_plan *cgroup;    // NULL: none
-    const char *uid_map, *gid_map; // texts for /proc/PID/{uid,gid}_map, NULL: none
+    uint64_t clone_flags;                            // CLONE_NEW* of the one clone3
+    bool bind_devices;                               // mknod will not be possible: the host's nodes are bound
+    bool mounts_on_host;                             // no mount namespace of its own: delete has to unmount
+    uint32_t setup_uid, setup_gid;                   // who init is in a new user namespace while it sets up
+    struct cgroup_plan *cgroup;                      // NULL: none
+    const char *uid_map, *gid_map;                   // texts for /proc/PID/{uid,gid}_map, NULL: none
     const char *expected_uid_map, *expected_gid_map; // what a joined user namespace must have, NULL: whatever
-    char **env;                    // execve's, NULL-terminated, with room for one more
+    char **env;                                      // execve's, NULL-terminated, with room for one more
     size_t n_env;
     bool env_has_home;
     const char **warnings; // for the log
     size_t n_warnings;
 };
 
-// The planner of a container in full isolation. NULL with *err set when the config cannot be satisfied on this
-// host. Everything lives in the arena.
+// The planner of a container in full isolation. NULL with *err set when the config cannot be satisfied on
+// this host. Everything lives in the arena.
 struct plan *plan_oci(const struct spec *spec, const struct plan_request *request, const struct host *host,
                       struct arena *a, struct error *err);
 
@@ -165,9 +166,9 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
 struct plan_exec_request {
     const struct spec_process *process;
     uint64_t namespaces; // CLONE_NEW* to be joined
-    bool own_root;       // false: the container has no mount namespace or was not pivoted: chroot to init's root
-    bool in_cgroup;      // there are cgroups to enter
-    const char *keyring;   // of the container, NULL: the caller's is kept
+    bool own_root;  // false: the container has no mount namespace or was not pivoted: chroot to init's root
+    bool in_cgroup; // there are cgroups to enter
+    const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
     const char *console_socket, *pid_file;
 };

@@ -12,8 +12,8 @@
 // Every signal gets its default disposition, the mask is emptied. Cannot fail.
 void signals_reset(void);
 
-// The same for a process that has installed no handler: only the signals of the mask (bit n - 1 = signal n), which its
-// caller had it ignore.
+// The same for a process that has installed no handler: only the signals of the mask (bit n - 1 = signal n),
+// which its caller had it ignore.
 void signals_unignore(uint64_t ignored);
 
 // PR_SET_NO_NEW_PRIVS. 0, or -1 with *err.

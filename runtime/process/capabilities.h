@@ -17,7 +17,7 @@
 // What a process holds, and so at most can hand on. Bit n = capability n.
 struct capability_limits {
     uint64_t bounding, permitted, inheritable;
-    uint64_t known; // the capabilities that this kernel has
+    uint64_t known;           // the capabilities that this kernel has
     uint64_t ignored_signals; // read on the way: bit n - 1 = signal n
 };
 

@@ -29,10 +29,10 @@ struct foreground {
 // with *err.
 int foreground_begin(struct foreground *f, struct error *err);
 
-// Waits until the child `pid` (a child of the caller, with its pidfd or -1) has ended, and reaps it. Signals that
-// arrive go to it, but SIGCHLD and those of terminal stops when there is a terminal; SIGWINCH resizes. With
-// master >= 0 (taken over, closed at the end) fd 0 is put into raw mode and the terminal is copied; what the
-// container wrote last is not lost. Returns the exit code: 0..255, or 128 + signal; -1 with *err.
+// Waits until the child `pid` (a child of the caller, with its pidfd or -1) has ended, and reaps it. Signals
+// that arrive go to it, but SIGCHLD and those of terminal stops when there is a terminal; SIGWINCH resizes.
+// With master >= 0 (taken over, closed at the end) fd 0 is put into raw mode and the terminal is copied; what
+// the container wrote last is not lost. Returns the exit code: 0..255, or 128 + signal; -1 with *err.
 int foreground_wait(struct foreground *f, int pidfd, pid_t pid, int master, struct error *err);
 
 // Restores terminal mode and signal mask. Harmless when called twice or after a failed begin.

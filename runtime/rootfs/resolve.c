@@ -225,15 +225,16 @@ static int resolve_openat2(struct rootfs *r, const char *path, uint64_t extra, i
     return fail(ENOSYS);
 }
 
-// The common case of a missing target: only the last component is missing, and no link leads there. -1 for everything
-// else, which is the walker's.
+// The common case of a missing target: only the last component is missing, and no link leads there. -1 for
+// everything else, which is the walker's.
 static int make_last(struct rootfs *r, const char *path, unsigned flags) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     size_t length = slash ? (size_t)(slash - path) : 0;
     bool dots = name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-    if (!(flags & (ROOTFS_MAKE_DIR | ROOTFS_MAKE_FILE)) || name[0] == '\0' || dots || length + 1 >= sizeof(parent))
+    if (!(flags & (ROOTFS_MAKE_DIR | ROOTFS_MAKE_FILE)) || name[0] == '\0' || dots ||
+        length + 1 >= sizeof(parent))
         return -1;
     memcpy(parent, path, length);
     str_copy(parent + length, sizeof(parent) - length, length ? "" : "/");
@@ -241,7 +242,9 @@ static int make_last(struct rootfs *r, const char *path, unsigned flags) {
     if (dir < 0)
         return -1;
     int made = flags & ROOTFS_MAKE_DIR ? mkdirat(dir, name, 0755) : mknodat(dir, name, S_IFREG | 0644, 0);
-    return made < 0 ? -1 : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | (flags & ROOTFS_MAKE_DIR ? O_DIRECTORY : 0));
+    return made < 0 ? -1
+                    : openat(dir, name,
+                             O_PATH | O_NOFOLLOW | O_CLOEXEC | (flags & ROOTFS_MAKE_DIR ? O_DIRECTORY : 0));
 }
 
 int rootfs_resolve(struct rootfs *r, const char *path, unsigned flags) {

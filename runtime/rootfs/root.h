@@ -16,9 +16,9 @@ struct rootfs_source {
     bool detached;    // fd is such a clone: it is attached by move_mount(2)
     bool is_dir;
     bool recursive; // with the mounts below it
-    bool late;      // cloned by the child when it is its turn: mountinfo then lists mounts in the config's order
-    mode_t mode;    // of the file, st_mode
-    dev_t rdev;     // when it is a device
+    bool late;   // cloned by the child when it is its turn: mountinfo then lists mounts in the config's order
+    mode_t mode; // of the file, st_mode
+    dev_t rdev;  // when it is a device
     bool is_procfs; // it is the root of a procfs: such a bind may cover /proc
     dev_t dev;      // what the parent saw at path: the child proves that it opens the same
     ino_t ino;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the unit tests of plan share: configurations written with ' for ", hosts that do not exist, questions about the
-// order of steps, and a checker of the origins, which must lead to something in the configuration.
+// What the unit tests of plan share: configurations written with ' for ", hosts that do not exist, questions
+// about the order of steps, and a checker of the origins, which must lead to something in the configuration.
 #ifndef NOOK_TESTS_UNIT_PLAN_TEST_H
 #define NOOK_TESTS_UNIT_PLAN_TEST_H
 
@@ -18,13 +18,14 @@
 #include "runtime/config/parse.h"
 #include "runtime/plan/plan.h"
 
-#define CONFIG(more)   "{'ociVersion':'1.3.0','root':{'path':'rootfs'}" more "}"
-#define PROCESS(more)  ",'process':{'cwd':'/','args':['sh'],'user':{'uid':0,'gid':0}" more "}"
-#define NAMESPACES     "'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},{'type':'mount'}]"
+#define CONFIG(more)  "{'ociVersion':'1.3.0','root':{'path':'rootfs'}" more "}"
+#define PROCESS(more) ",'process':{'cwd':'/','args':['sh'],'user':{'uid':0,'gid':0}" more "}"
+#define NAMESPACES \
+    "'namespaces':[{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},{'type':'mount'}]"
 #define LINUX(members) ",'linux':{" NAMESPACES members "}"
-#define USER_NAMESPACE                                                                                           \
-    "'namespaces':[{'type':'user'},{'type':'mount'},{'type':'pid'}],"                                            \
-    "'uidMappings':[{'containerID':0,'hostID':1000,'size':10}],"                                                 \
+#define USER_NAMESPACE                                                \
+    "'namespaces':[{'type':'user'},{'type':'mount'},{'type':'pid'}]," \
+    "'uidMappings':[{'containerID':0,'hostID':1000,'size':10}],"      \
     "'gidMappings':[{'containerID':0,'hostID':2000,'size':10}]"
 
 static struct arena arena;
@@ -36,24 +37,34 @@ static struct host host;
 // ---------------------------------------------------------------- hosts
 
 static struct host_hierarchy v1_hierarchies[] = {
-    {.controllers = "name=systemd", .available = "", .mount_point = "/sys/fs/cgroup/systemd", .own_path = "/"},
-    {.controllers = "memory", .available = "", .mount_point = "/sys/fs/cgroup/memory", .own_path = "/"},
-    {.controllers = "cpu,cpuacct", .available = "", .mount_point = "/sys/fs/cgroup/cpu,cpuacct", .own_path = "/"},
-    {.controllers = "devices", .available = "", .mount_point = "/sys/fs/cgroup/devices", .own_path = "/"},
-    {.controllers = "pids", .available = "", .mount_point = "/sys/fs/cgroup/pids", .own_path = "/"},
-    {.controllers = "", .available = "", .mount_point = "/sys/fs/cgroup/unified", .own_path = "/", .v2 = true},
+    { .controllers = "name=systemd",
+      .available = "",
+      .mount_point = "/sys/fs/cgroup/systemd",
+      .own_path = "/" },
+    { .controllers = "memory", .available = "", .mount_point = "/sys/fs/cgroup/memory", .own_path = "/" },
+    { .controllers = "cpu,cpuacct",
+      .available = "",
+      .mount_point = "/sys/fs/cgroup/cpu,cpuacct",
+      .own_path = "/" },
+    { .controllers = "devices", .available = "", .mount_point = "/sys/fs/cgroup/devices", .own_path = "/" },
+    { .controllers = "pids", .available = "", .mount_point = "/sys/fs/cgroup/pids", .own_path = "/" },
+    { .controllers = "",
+      .available = "",
+      .mount_point = "/sys/fs/cgroup/unified",
+      .own_path = "/",
+      .v2 = true },
 };
 static struct host_hierarchy v2_hierarchies[] = {
-    {.controllers = "",
-     .available = "cpuset cpu io memory hugetlb pids",
-     .mount_point = "/sys/fs/cgroup",
-     .own_path = "/",
-     .v2 = true},
+    { .controllers = "",
+      .available = "cpuset cpu io memory hugetlb pids",
+      .mount_point = "/sys/fs/cgroup",
+      .own_path = "/",
+      .v2 = true },
 };
 
 static inline void use_host(enum host_cgroup_layout layout) {
-    host = (struct host){.in_initial_userns = true, .permitted = ~0ULL};
-    host.cgroups = (struct host_cgroups){.layout = layout, .unmounted = ""};
+    host = (struct host){ .in_initial_userns = true, .permitted = ~0ULL };
+    host.cgroups = (struct host_cgroups){ .layout = layout, .unmounted = "" };
     bool v2 = layout == HOST_CGROUP_V2;
     host.cgroups.hierarchies = v2 ? v2_hierarchies : v1_hierarchies;
     host.cgroups.n_hierarchies = layout == HOST_CGROUP_NONE ? 0 : v2 ? 1 : layout == HOST_CGROUP_V1 ? 5 : 6;
@@ -61,8 +72,8 @@ static inline void use_host(enum host_cgroup_layout layout) {
 
 static inline int fresh(void **state) {
     (void)state;
-    request = (struct plan_request){.id = "c1", .bundle = "/b", .wait_start = true, .detach = true};
-    error = (struct error){0};
+    request = (struct plan_request){ .id = "c1", .bundle = "/b", .wait_start = true, .detach = true };
+    error = (struct error){ 0 };
     use_host(HOST_CGROUP_V1);
     return 0;
 }
@@ -176,7 +187,8 @@ static inline yajl_val descend(yajl_val at, char *token) {
     *out = '\0';
     uint64_t index;
     if (YAJL_IS_ARRAY(at))
-        return str_to_u64(token, SIZE_MAX, &index) && index < at->u.array.len ? at->u.array.values[index] : NULL;
+        return str_to_u64(token, SIZE_MAX, &index) && index < at->u.array.len ? at->u.array.values[index]
+                                                                              : NULL;
     for (size_t i = 0; YAJL_IS_OBJECT(at) && i < at->u.object.len; i++)
         if (str_eq(at->u.object.keys[i], token))
             return at->u.object.values[i];
@@ -195,14 +207,14 @@ static inline bool leads_somewhere(const char *json, const char *pointer) {
 }
 
 static inline void check_origin(const char *origin, const char *what) {
-    static const char *const elsewhere[] = {"default:", "option:", "environment:"};
+    static const char *const elsewhere[] = { "default:", "option:", "environment:" };
     for (size_t i = 0; i < 3; i++)
         if (str_starts(origin, elsewhere[i]) && strlen(origin) > strlen(elsewhere[i]))
             return;
     // What is done by default bears the name of the member that would change it.
-    static const char *const by_default[] = {"/linux/cgroupsPath", "/linux/namespaces", "/linux/devices",
-                                             "/linux/rootfsPropagation", "/linux/uidMappings",
-                                             "/linux/resources/devices"};
+    static const char *const by_default[] = { "/linux/cgroupsPath", "/linux/namespaces",
+                                              "/linux/devices",     "/linux/rootfsPropagation",
+                                              "/linux/uidMappings", "/linux/resources/devices" };
     for (size_t i = 0; i < sizeof(by_default) / sizeof(by_default[0]); i++)
         if (str_eq(origin, by_default[i]))
             return;
@@ -226,7 +238,7 @@ static inline void check_step(const struct step *s, const struct plan *p) {
 }
 
 static inline void check_plan(const struct plan *p) {
-    const struct steps *parts[] = {&p->parent, &p->child, &p->final};
+    const struct steps *parts[] = { &p->parent, &p->child, &p->final };
     for (size_t k = 0; k < 3; k++)
         for (size_t i = 0; i < parts[k]->n; i++)
             check_step(&parts[k]->list[i], p);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit tests of clone: namespace files of the right and of the wrong kind; a plain child; and, with root, new and borrowed
-// namespaces and id maps.
+// Unit tests of clone: namespace files of the right and of the wrong kind; a plain child; and, with root, new
+// and borrowed namespaces and id maps.
 #include "config.h"
 
 #include <setjmp.h>
@@ -32,15 +32,17 @@ static void right_kinds(void **state) {
         snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_files[kind]);
         if (access(path, F_OK) < 0)
             continue; // this kernel does not have it
-        cleanup_fd int fd = namespace_open(path, (enum spec_namespace_kind)kind, "/linux/namespaces/0/path", &error);
+        cleanup_fd int fd =
+            namespace_open(path, (enum spec_namespace_kind)kind, "/linux/namespaces/0/path", &error);
         if (fd < 0)
             fail_msg("%s: %s", path, error.msg);
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     }
 }
 
-static void check_refused(const char *path, enum spec_namespace_kind kind, const char *code, const char *text) {
-    error = (struct error){0};
+static void check_refused(const char *path, enum spec_namespace_kind kind, const char *code,
+                          const char *text) {
+    error = (struct error){ 0 };
     assert_int_equal(namespace_open(path, kind, "/linux/namespaces/4/path", &error), -1);
     assert_string_equal(error.code, code);
     assert_string_equal(error.origin, "/linux/namespaces/4/path");
@@ -50,7 +52,8 @@ static void check_refused(const char *path, enum spec_namespace_kind kind, const
 
 static void wrong_kinds(void **state) {
     (void)state;
-    check_refused("/proc/self/ns/net", NS_UTS, "namespace.wrong-kind", "/proc/self/ns/net is a namespace of kind net, not uts");
+    check_refused("/proc/self/ns/net", NS_UTS, "namespace.wrong-kind",
+                  "/proc/self/ns/net is a namespace of kind net, not uts");
     check_refused("/proc/self/ns/mnt", NS_PID, "namespace.wrong-kind", "of kind mnt, not pid");
     check_refused("/proc/self/ns/user", NS_CGROUP, "namespace.wrong-kind", "of kind user, not cgroup");
 }
@@ -78,7 +81,9 @@ static void missing_files(void **state) {
 // ---------------------------------------------------------------- children
 
 static struct clone_request fresh_request(int (*entry)(void *), void *arg) {
-    struct clone_request r = {.cgroup_fd = -1, .join_user = -1, .join_user_flags = CLONE_NEWUSER, .entry = entry, .arg = arg};
+    struct clone_request r = {
+        .cgroup_fd = -1, .join_user = -1, .join_user_flags = CLONE_NEWUSER, .entry = entry, .arg = arg
+    };
     for (int i = 0; i < N_NAMESPACES; i++)
         r.join[i] = -1;
     return r;
@@ -105,7 +110,9 @@ static ino_t inode(const char *path) {
     return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-static int return_number(void *arg) { return *(int *)arg; }
+static int return_number(void *arg) {
+    return *(int *)arg;
+}
 
 static void plain_child(void **state) {
     (void)state;
@@ -131,7 +138,7 @@ static int differs(void *arg) {
 static void new_namespace(void **state) {
     (void)state;
     need_root();
-    struct seen s = {"/proc/self/ns/uts", inode("/proc/self/ns/uts")};
+    struct seen s = { "/proc/self/ns/uts", inode("/proc/self/ns/uts") };
     struct clone_request r = fresh_request(differs, &s);
     assert_int_equal(clone_and_wait(&r), 0);
     r.flags = CLONE_NEWUTS;
@@ -168,7 +175,7 @@ static void borrowed_namespaces_are_given_back(void **state) {
     ino_t uts = inode("/proc/self/ns/uts"), ipc = inode("/proc/self/ns/ipc");
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/ns/uts", (int)other.pid);
-    struct seen s = {"/proc/self/ns/uts", inode(path)};
+    struct seen s = { "/proc/self/ns/uts", inode(path) };
     struct clone_request r = fresh_request(differs, &s);
     r.join[NS_UTS] = namespace_open(path, NS_UTS, "", &error);
     assert_int_equal(clone_and_wait(&r), 0); // the child is in it
@@ -209,7 +216,7 @@ static void id_maps_and_joined_user_namespace(void **state) {
 
     // Whose intermediate parent is gone is a child of ours.
     snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)owner.pid);
-    struct seen s = {"/proc/self/ns/user", inode(path)};
+    struct seen s = { "/proc/self/ns/user", inode(path) };
     struct clone_request r = fresh_request(am_root_inside, &s);
     r.join_user = namespace_open(path, NS_USER, "", &error);
     r.flags = CLONE_NEWUTS;

@@ -22,7 +22,7 @@ static int forget(void **state) {
 }
 
 static yajl_val at(yajl_val v, const char *name) {
-    const char *path[] = {name, NULL};
+    const char *path[] = { name, NULL };
     return yajl_tree_get(v, path, yajl_t_any);
 }
 
@@ -34,9 +34,9 @@ static yajl_val read_json(const char *text) {
     return v;
 }
 
-static struct spec_key_value annotations[] = {{"a.b/c", "x"}, {"quote\"d\n", "\"pid\":0,"}};
-static struct spec spec = {.oci_version = "1.3.0", .annotations = annotations, .n_annotations = 2};
-static const struct hook_subject subject = {&spec, "c1", "/b\"undle", "/b/rootfs"};
+static struct spec_key_value annotations[] = { { "a.b/c", "x" }, { "quote\"d\n", "\"pid\":0," } };
+static struct spec spec = { .oci_version = "1.3.0", .annotations = annotations, .n_annotations = 2 };
+static const struct hook_subject subject = { &spec, "c1", "/b\"undle", "/b/rootfs" };
 
 static void all_members(void **state) {
     (void)state;
@@ -56,8 +56,8 @@ static void all_members(void **state) {
 
 static void what_is_left_out(void **state) {
     (void)state;
-    struct spec plain = {.oci_version = "1.0.2"};
-    struct hook_subject s = {&plain, "c1", "/b", NULL};
+    struct spec plain = { .oci_version = "1.0.2" };
+    struct hook_subject s = { &plain, "c1", "/b", NULL };
     yajl_val v = read_json(hooks_state_json(&s, "stopped", 0, &arena));
     assert_null(at(v, "pid")); // there is no process any more
     assert_null(at(v, "annotations"));
@@ -69,11 +69,11 @@ static void what_is_left_out(void **state) {
 // Init puts its pid between the two parts, where nothing of the config can be mistaken for the place.
 static void parts(void **state) {
     (void)state;
-    static const char *const versions[] = {"1.3.0", "\"pid\":0,", "pid\":0,\\"};
+    static const char *const versions[] = { "1.3.0", "\"pid\":0,", "pid\":0,\\" };
     for (size_t i = 0; i < 3; i++) {
         struct spec other = spec;
         other.oci_version = versions[i];
-        struct hook_subject s = {&other, "c1", "\"pid\":0,", "/r"};
+        struct hook_subject s = { &other, "c1", "\"pid\":0,", "/r" };
         const char *head, *tail;
         hooks_state_parts(&s, "created", &arena, &head, &tail);
         char *joined = arena_printf(&arena, "%s%d%s", head, 4711, tail);

@@ -78,7 +78,7 @@ static void errors_arrive_whole(void **state) {
     memset(&sent, 'x', sizeof(sent));
     error_set_at(&sent, "mount.failed", EPERM, "/mounts/3", "mount %s", "proc");
     error_hint(&sent, "do this");
-    static const enum message_type types[] = {MESSAGE_FAILED, MESSAGE_WARNING, MESSAGE_EXEC_FAILED};
+    static const enum message_type types[] = { MESSAGE_FAILED, MESSAGE_WARNING, MESSAGE_EXEC_FAILED };
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(message_send_error(pair[0], types[i], &sent), 0);
         assert_int_equal(message_receive(pair[1], &m, NULL, 1000), 1);
@@ -115,8 +115,8 @@ static void unexpected_descriptors_are_closed(void **state) {
 
 static void wrong_sizes(void **state) {
     (void)state;
-    struct message m = {.type = MESSAGE_GO};
-    char big[sizeof(m) + 1] = {0};
+    struct message m = { .type = MESSAGE_GO };
+    char big[sizeof(m) + 1] = { 0 };
     for (size_t n = 1; n < head_size; n++) {
         send_bytes(&m, n, NULL, 0);
         check_foreign();
@@ -181,14 +181,10 @@ static void not_a_socket(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_pair, close_pair)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(plain_messages),
-        TEST(errors_arrive_whole),
-        TEST(a_descriptor),
-        TEST(unexpected_descriptors_are_closed),
-        TEST(wrong_sizes),
-        TEST(wrong_message_with_a_descriptor),
-        TEST(end_of_file),
-        TEST(time_out),
+        TEST(plain_messages), TEST(errors_arrive_whole),
+        TEST(a_descriptor),   TEST(unexpected_descriptors_are_closed),
+        TEST(wrong_sizes),    TEST(wrong_message_with_a_descriptor),
+        TEST(end_of_file),    TEST(time_out),
         TEST(not_a_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit tests of --pid-file: it appears whole or not at all (engine-contract: engines read it as soon as it is there).
+// Unit tests of --pid-file: it appears whole or not at all (engine-contract: engines read it as soon as it is
+// there).
 #include "config.h"
 
 #include "tests/unit/process_test.h"
@@ -62,7 +63,7 @@ static void relative_names(void **state) {
 }
 
 static void check_failed(const char *path, int errnum) {
-    error = (struct error){0};
+    error = (struct error){ 0 };
     size_t before = entries();
     assert_int_equal(pidfile_write(path, 1, &error), -1);
     assert_string_equal(error.code, "pidfile.failed");

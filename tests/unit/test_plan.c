@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit tests of the planner of containers: namespaces, the order of the steps, who does what, what is refused.
+// Unit tests of the planner of containers: namespaces, the order of the steps, who does what, what is
+// refused.
 #include "config.h"
 
 #include <sched.h>
@@ -44,7 +45,8 @@ static void order_of_set_up(void **state) {
     (void)state;
     request.keyring = "c1";
     struct plan *p = plan(CONFIG(PROCESS(",'terminal':false") ",'hostname':'h','domainname':'d'" LINUX(
-        ",'maskedPaths':['/proc/kcore','/proc/keys'],'readonlyPaths':['/proc/sys'],'sysctl':{'net.ipv4.ip_forward':'1'},"
+        ",'maskedPaths':['/proc/kcore','/proc/keys'],'readonlyPaths':['/proc/"
+        "sys'],'sysctl':{'net.ipv4.ip_forward':'1'},"
         "'rootfsPropagation':'shared'") ",'mounts':[{'destination':'/proc','type':'proc'}]"));
     const struct steps *c = &p->child;
     check_order(c, STEP_CGROUP_ATTACH, STEP_LOOPBACK);
@@ -55,8 +57,8 @@ static void order_of_set_up(void **state) {
     check_order(c, STEP_MOUNT, STEP_DEVICES);
     check_order(c, STEP_DEVICES, STEP_LINK);
     check_order(c, STEP_LINK, STEP_MASK);
-    // A sysctl is written before /proc/sys is read-only; a mask may lie below a read-only path; both clone what the pivot
-    // takes away.
+    // A sysctl is written before /proc/sys is read-only; a mask may lie below a read-only path; both clone
+    // what the pivot takes away.
     check_order(c, STEP_SYSCTL, STEP_READONLY_PATH);
     check_order(c, STEP_READONLY_PATH, STEP_MASK);
     check_order(c, STEP_MASK, STEP_PIVOT_ROOT);
@@ -74,7 +76,8 @@ static void order_of_set_up(void **state) {
 
 static void sysctls(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") LINUX(",'sysctl':{'net.ipv4.ip_forward':'1','kernel.shm_rmid_forced':'0'}")));
+    struct plan *p =
+        plan(CONFIG(PROCESS("") LINUX(",'sysctl':{'net.ipv4.ip_forward':'1','kernel.shm_rmid_forced':'0'}")));
     const struct step *s = nth(&p->child, STEP_SYSCTL, 0);
     assert_string_equal(s->key_value.key, "net/ipv4/ip_forward");
     assert_string_equal(s->key_value.value, "1");
@@ -84,8 +87,9 @@ static void sysctls(void **state) {
 
 static void user_namespace(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS(",'oomScoreAdj':100,'rlimits':[{'type':'RLIMIT_NOFILE','soft':10,'hard':20},"
-                                         "{'type':'RLIMIT_CORE','soft':0,'hard':0}]") ",'linux':{" USER_NAMESPACE "}"));
+    struct plan *p =
+        plan(CONFIG(PROCESS(",'oomScoreAdj':100,'rlimits':[{'type':'RLIMIT_NOFILE','soft':10,'hard':20},"
+                            "{'type':'RLIMIT_CORE','soft':0,'hard':0}]") ",'linux':{" USER_NAMESPACE "}"));
     assert_true(p->clone_flags & CLONE_NEWUSER);
     assert_string_equal(p->uid_map, "0 1000 10\n");
     assert_string_equal(p->gid_map, "0 2000 10\n");
@@ -109,8 +113,8 @@ static void user_namespace(void **state) {
 
 static void no_user_namespace(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS(",'oomScoreAdj':100,'rlimits':[{'type':'RLIMIT_NOFILE','soft':10,'hard':20}]")
-                                     LINUX("")));
+    struct plan *p = plan(CONFIG(
+        PROCESS(",'oomScoreAdj':100,'rlimits':[{'type':'RLIMIT_NOFILE','soft':10,'hard':20}]") LINUX("")));
     assert_int_equal(count(&p->parent, STEP_PARENT_RLIMIT), 0);
     assert_int_equal(count(&p->parent, STEP_ID_MAPS), 0);
     only(&p->child, STEP_OOM_SCORE);
@@ -121,10 +125,12 @@ static void no_user_namespace(void **state) {
 
 static void map_without_root(void **state) {
     (void)state;
-    struct plan *p = plan("{'ociVersion':'1.3.0','root':{'path':'rootfs'},'process':{'cwd':'/','args':['sh'],"
-                          "'user':{'uid':7,'gid':8}},'linux':{'namespaces':[{'type':'user'},{'type':'mount'}],"
-                          "'uidMappings':[{'containerID':5,'hostID':1000,'size':5}],"
-                          "'gidMappings':[{'containerID':5,'hostID':1000,'size':5},{'containerID':20,'hostID':2000,'size':1}]}}");
+    struct plan *p =
+        plan("{'ociVersion':'1.3.0','root':{'path':'rootfs'},'process':{'cwd':'/','args':['sh'],"
+             "'user':{'uid':7,'gid':8}},'linux':{'namespaces':[{'type':'user'},{'type':'mount'}],"
+             "'uidMappings':[{'containerID':5,'hostID':1000,'size':5}],"
+             "'gidMappings':[{'containerID':5,'hostID':1000,'size':5},{'containerID':20,'hostID':2000,'size':"
+             "1}]}}");
     assert_int_equal(p->setup_uid, 7);
     assert_int_equal(p->setup_gid, 8);
     assert_string_equal(p->gid_map, "5 1000 5\n20 2000 1\n");
@@ -132,8 +138,9 @@ static void map_without_root(void **state) {
 
 static void joined_namespaces(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'},{'type':'pid','path':'/proc/9/ns/pid'},"
-                                             "{'type':'network','path':'/run/netns/x'}]}"));
+    struct plan *p = plan(
+        CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'},{'type':'pid','path':'/proc/9/ns/pid'},"
+                           "{'type':'network','path':'/run/netns/x'}]}"));
     assert_int_equal(p->clone_flags, CLONE_NEWNS);
     assert_int_equal(count(&p->parent, STEP_JOIN), 2);
     assert_int_equal(nth(&p->parent, STEP_JOIN, 0)->join.kind, NS_PID);
@@ -148,7 +155,8 @@ static void joined_namespaces(void **state) {
 
 static void joined_mount_namespace(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount','path':'/proc/9/ns/mnt'}]}"));
+    struct plan *p =
+        plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount','path':'/proc/9/ns/mnt'}]}"));
     check_order(&p->child, STEP_JOIN_MOUNT_NAMESPACE, STEP_ATTACH_ROOT);
     assert_string_equal(only(&p->child, STEP_JOIN_MOUNT_NAMESPACE)->origin, "/linux/namespaces/0");
     // It is not ours: neither its propagation is changed nor its root.
@@ -159,7 +167,8 @@ static void joined_mount_namespace(void **state) {
 
 static void no_mount_namespace(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'pid'}],'rootfsPropagation':'private'}"));
+    struct plan *p =
+        plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'pid'}],'rootfsPropagation':'private'}"));
     assert_true(p->mounts_on_host);
     only(&p->child, STEP_CHROOT);
     assert_int_equal(count(&p->child, STEP_PIVOT_ROOT), 0);
@@ -194,14 +203,16 @@ static void time_namespace(void **state) {
     assert_true(p->clone_flags & CLONE_NEWTIME);
     assert_int_equal(count(&p->child, STEP_TIME_OFFSETS), 0);
     // Offsets are written before the first process is in: not by the clone, then.
-    p = plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'},{'type':'time'}],'timeOffsets':{'boottime':{'secs':7}}}"));
+    p = plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'},{'type':'time'}],'timeOffsets':{'"
+                                "boottime':{'secs':7}}}"));
     assert_false(p->clone_flags & CLONE_NEWTIME);
     only(&p->child, STEP_TIME_OFFSETS);
 }
 
 static void readonly_root(void **state) {
     (void)state;
-    struct plan *p = plan("{'ociVersion':'1.3.0','root':{'path':'/abs/root','readonly':true}" PROCESS("") LINUX("") "}");
+    struct plan *p =
+        plan("{'ociVersion':'1.3.0','root':{'path':'/abs/root','readonly':true}" PROCESS("") LINUX("") "}");
     assert_string_equal(p->rootfs, "/abs/root");
     // process.cwd may have to be made.
     check_order(&p->child, STEP_CWD, STEP_READONLY_ROOT);
@@ -212,15 +223,18 @@ static void readonly_root(void **state) {
 
 static void limits(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") LINUX(",'cgroupsPath':'/x/y','resources':{'memory':{'limit':1048576},'pids':{'limit':5}}")));
+    struct plan *p = plan(CONFIG(PROCESS("") LINUX(
+        ",'cgroupsPath':'/x/y','resources':{'memory':{'limit':1048576},'pids':{'limit':5}}")));
     check_order(&p->parent, STEP_CGROUP_MAKE, STEP_CGROUP_WRITE);
     check_order(&p->parent, STEP_CGROUP_WRITE, STEP_CLONE);
     bool memory = false, pids = false;
     for (size_t i = 0; i < count(&p->parent, STEP_CGROUP_WRITE); i++) {
         const struct step *s = nth(&p->parent, STEP_CGROUP_WRITE, i);
         const char *dir = p->cgroup->dirs[s->write->dir].dir;
-        memory = memory || (str_eq(s->write->file, "memory.limit_in_bytes") && str_eq(s->write->value, "1048576") &&
-                            str_eq(s->origin, "/linux/resources/memory/limit") && str_eq(dir, "/sys/fs/cgroup/memory/x/y"));
+        memory =
+            memory ||
+            (str_eq(s->write->file, "memory.limit_in_bytes") && str_eq(s->write->value, "1048576") &&
+             str_eq(s->origin, "/linux/resources/memory/limit") && str_eq(dir, "/sys/fs/cgroup/memory/x/y"));
         pids = pids || (str_eq(s->write->file, "pids.max") && str_eq(s->write->value, "5"));
     }
     assert_true(memory && pids);
@@ -229,7 +243,8 @@ static void limits(void **state) {
 static void v2_device_program(void **state) {
     (void)state;
     use_host(HOST_CGROUP_V2);
-    struct plan *p = plan(CONFIG(PROCESS("") LINUX(",'resources':{'devices':[{'allow':false,'access':'rwm'}]}")));
+    struct plan *p =
+        plan(CONFIG(PROCESS("") LINUX(",'resources':{'devices':[{'allow':false,'access':'rwm'}]}")));
     check_order(&p->parent, STEP_CGROUP_MAKE, STEP_CGROUP_DEVICES);
     check_order(&p->parent, STEP_CGROUP_DEVICES, STEP_CLONE);
 }
@@ -256,8 +271,10 @@ static void no_cgroups(void **state) {
 
 static void hooks(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS("") LINUX(",'sysctl':{'net.ipv4.ip_forward':'1'}") ",'mounts':[{'destination':'/proc','type':'proc'}],"
-                                 "'hooks':{" HOOK("createRuntime") "," HOOK("createContainer") "," HOOK("startContainer") "}"));
+    struct plan *p = plan(CONFIG(PROCESS("") LINUX(
+        ",'sysctl':{'net.ipv4.ip_forward':'1'}") ",'mounts':[{'destination':'/proc','type':'proc'}],"
+                                                 "'hooks':{" HOOK("createRuntime") "," HOOK(
+                                                     "createContainer") "," HOOK("startContainer") "}"));
     only(&p->parent, STEP_RUNTIME_HOOKS);
     check_order(&p->child, STEP_MOUNT, STEP_WAIT_HOOKS);
     check_order(&p->child, STEP_WAIT_HOOKS, STEP_CREATE_CONTAINER_HOOKS);
@@ -284,7 +301,7 @@ static void terminal(void **state) {
     check_order(&p->child, STEP_TERMINAL, STEP_PIVOT_ROOT);
 
     // In the foreground the runtime holds it itself.
-    request = (struct plan_request){.id = "c1", .bundle = "/b"};
+    request = (struct plan_request){ .id = "c1", .bundle = "/b" };
     p = plan(CONFIG(PROCESS(",'terminal':true") LINUX("")));
     only(&p->child, STEP_TERMINAL);
     assert_int_equal(count(&p->parent, STEP_CONSOLE_SOCKET), 0);
@@ -314,7 +331,9 @@ static void pid_file_and_keyring(void **state) {
 
 static void refused_ids(void **state) {
     (void)state;
-#define USER(uid, gid) "{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/','args':['a'],'user':{'uid':" uid ",'gid':" gid "}},'linux':{" USER_NAMESPACE "}}"
+#define USER(uid, gid)                                                                               \
+    "{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/','args':['a'],'user':{'uid':" uid \
+    ",'gid':" gid "}},'linux':{" USER_NAMESPACE "}}"
     check_refused(USER("10", "0"), "config.invalid", "/process/user/uid");
     check_refused(USER("9", "10"), "config.invalid", "/process/user/gid");
     check_refused(USER("4294967294", "0"), "config.invalid", "/process/user/uid");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unit tests of the planner of containers: what is mounted, made and linked in the root; cgroup mounts on each kind of
-// host; the environment; the last steps; and the plan as text and as JSON.
+// Unit tests of the planner of containers: what is mounted, made and linked in the root; cgroup mounts on
+// each kind of host; the environment; the last steps; and the plan as text and as JSON.
 #include "config.h"
 
 #include <linux/capability.h>
@@ -45,8 +45,9 @@ static void sources_are_opened_before_the_clone(void **state) {
 
 static void remounts_and_propagation(void **state) {
     (void)state;
-    struct plan *p = plan(MOUNTS("{'destination':'/a','type':'tmpfs','options':['rshared','ro']},"
-                                 "{'destination':'/b','type':'none','source':'x','options':['remount','bind','ro']}"));
+    struct plan *p =
+        plan(MOUNTS("{'destination':'/a','type':'tmpfs','options':['rshared','ro']},"
+                    "{'destination':'/b','type':'none','source':'x','options':['remount','bind','ro']}"));
     assert_int_equal(mount_at(p, "/a")->mount->n_propagation, 1);
     assert_int_equal(mount_at(p, "/a")->mount->propagation[0], MS_SHARED | MS_REC);
     assert_int_equal(mount_at(p, "/b")->mount->kind, ROOTFS_MOUNT_REMOUNT);
@@ -76,7 +77,8 @@ static void notify_socket(void **state) {
 
 // ---------------------------------------------------------------- cgroup mounts
 
-#define CGROUP_MOUNT "{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup','options':['nosuid','ro']}"
+#define CGROUP_MOUNT \
+    "{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup','options':['nosuid','ro']}"
 
 static void cgroup_mount_v1(void **state) {
     (void)state;
@@ -110,7 +112,8 @@ static void cgroup_mount_hybrid(void **state) {
     (void)state;
     use_host(HOST_CGROUP_HYBRID);
     struct plan *p = plan(MOUNTS(CGROUP_MOUNT));
-    assert_string_equal(mount_at(p, "/sys/fs/cgroup/unified")->mount->from.path, "/sys/fs/cgroup/unified/nook-c1");
+    assert_string_equal(mount_at(p, "/sys/fs/cgroup/unified")->mount->from.path,
+                        "/sys/fs/cgroup/unified/nook-c1");
     assert_int_equal(count(&p->child, STEP_MOUNT), 7);
 }
 
@@ -172,8 +175,10 @@ static void bound_dev_stays_as_it_is(void **state) {
     assert_int_equal(count(&p->child, STEP_DEVICES), 0);
     assert_int_equal(count(&p->child, STEP_LINK), 0);
     // What the config itself asks for is made.
-    p = plan(CONFIG(PROCESS("") LINUX(",'devices':[{'path':'/dev/x','type':'c','major':1,'minor':3}]")
-                        ",'mounts':[{'destination':'/dev','source':'/dev','options':['rbind']}]"));
+    p = plan(CONFIG(PROCESS("") LINUX(
+        ",'devices':[{'path':'/dev/x','type':'c','major':1,'minor':3}]") ",'mounts':[{'destination':'/"
+                                                                         "dev','source':'/"
+                                                                         "dev','options':['rbind']}]"));
     assert_int_equal(only(&p->child, STEP_DEVICES)->devices->n, 1);
 }
 
@@ -250,8 +255,10 @@ static void arguments_are_terminated(void **state) {
         const char *list = "'sh'";
         for (int i = 1; i < n; i++)
             list = arena_printf(&arena, "%s,'x'", list);
-        struct plan *p = plan(arena_printf(
-            &arena, "{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/','args':[%s],'user':{'uid':0,'gid':0}}}", list));
+        struct plan *p = plan(arena_printf(&arena,
+                                           "{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/"
+                                           "','args':[%s],'user':{'uid':0,'gid':0}}}",
+                                           list));
         assert_int_equal(p->process->n_args, n);
         assert_string_equal(p->process->args[n - 1], n == 1 ? "sh" : "x");
         assert_null(p->process->args[n]);
@@ -265,7 +272,8 @@ static void arguments_are_terminated(void **state) {
 
 static void last_steps(void **state) {
     (void)state;
-    struct plan *p = plan(CONFIG(PROCESS(CAPS ",'rlimits':[{'type':'RLIMIT_CORE','soft':0,'hard':0}]") LINUX(SECCOMP)));
+    struct plan *p =
+        plan(CONFIG(PROCESS(CAPS ",'rlimits':[{'type':'RLIMIT_CORE','soft':0,'hard':0}]") LINUX(SECCOMP)));
     check_order(&p->parent, STEP_SECCOMP_PROGRAM, STEP_CLONE);
     check_order(&p->final, STEP_WAIT_START, STEP_STDIO);
     check_order(&p->final, STEP_RLIMITS, STEP_USER);
@@ -283,7 +291,8 @@ static void last_steps(void **state) {
 // ---------------------------------------------------------------- exec
 
 static struct spec_process *process(const char *text) {
-    struct spec_process *p = config_parse_process(config_json = with_quotes(text), strlen(text), &arena, &error);
+    struct spec_process *p =
+        config_parse_process(config_json = with_quotes(text), strlen(text), &arena, &error);
     if (!p)
         fail_msg("refused: %s", error.msg);
     return p;
@@ -292,7 +301,8 @@ static struct spec_process *process(const char *text) {
 static void plan_of_exec(void **state) {
     (void)state;
     struct plan_exec_request r = {
-        .process = process("{'cwd':'/w','args':['id'],'user':{'uid':1,'gid':1},'terminal':true,'noNewPrivileges':true}"),
+        .process = process(
+            "{'cwd':'/w','args':['id'],'user':{'uid':1,'gid':1},'terminal':true,'noNewPrivileges':true}"),
         .namespaces = CLONE_NEWNS | CLONE_NEWNET,
         .own_root = true,
         .in_cgroup = true,
@@ -317,7 +327,8 @@ static void plan_of_exec(void **state) {
     assert_int_equal(count(&p->child, STEP_MOUNT), 0);
     assert_true(str_starts(plan_text(p, &arena), "The parent, outside:\n"));
 
-    r = (struct plan_exec_request){.process = process("{'cwd':'/','args':['id'],'user':{'uid':0,'gid':0}}")};
+    r = (struct plan_exec_request){ .process =
+                                        process("{'cwd':'/','args':['id'],'user':{'uid':0,'gid':0}}") };
     p = plan_exec(&r, &arena, &error);
     assert_int_equal(count(&p->child, STEP_CGROUP_ATTACH), 0);
     assert_int_equal(count(&p->child, STEP_KEYRING), 0);
@@ -330,13 +341,18 @@ static void plan_of_exec(void **state) {
 
 static void as_text(void **state) {
     (void)state;
-    const char *text = plan_text(plan(MOUNTS(PROC ",{'destination':'/a','source':'/h','options':['bind','ro','nodev']}")), &arena);
+    const char *text = plan_text(
+        plan(MOUNTS(PROC ",{'destination':'/a','source':'/h','options':['bind','ro','nodev']}")), &arena);
     static const char *const lines[] = {
-        "The parent, outside:\n   1  claim-id ", "\n\nInit, inside, until the container is created:\n   1  ",
-        "\n\nInit, from `start` to the program:\n   1  wait-start ", "open /h  [/mounts/1]\n",
-        "mount a new proc at /proc  [/mounts/0]\n", "bind /h at /a (ro, nodev)  [/mounts/1]\n",
+        "The parent, outside:\n   1  claim-id ",
+        "\n\nInit, inside, until the container is created:\n   1  ",
+        "\n\nInit, from `start` to the program:\n   1  wait-start ",
+        "open /h  [/mounts/1]\n",
+        "mount a new proc at /proc  [/mounts/0]\n",
+        "bind /h at /a (ro, nodev)  [/mounts/1]\n",
         "make the process, in new namespaces: pid, network, mount, ipc, uts  [/linux/namespaces]\n",
-        "link /dev/ptmx -> pts/ptmx  [default:/dev/ptmx]\n", "execute sh  [/process/args]\n",
+        "link /dev/ptmx -> pts/ptmx  [default:/dev/ptmx]\n",
+        "execute sh  [/process/args]\n",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         if (!strstr(text, lines[i]))
@@ -344,7 +360,7 @@ static void as_text(void **state) {
 }
 
 static yajl_val at(yajl_val v, const char *name) {
-    const char *path[] = {name, NULL};
+    const char *path[] = { name, NULL };
     return yajl_tree_get(v, path, yajl_t_any);
 }
 
@@ -366,7 +382,8 @@ static void check_json_steps(yajl_val list, const struct steps *steps, const str
 static void as_json(void **state) {
     (void)state;
     use_host(HOST_CGROUP_NONE);
-    struct plan *p = plan(CONFIG(PROCESS("") LINUX("") ",'mounts':[{'destination':'/\\\"\\u00e9','type':'tmpfs'}]"));
+    struct plan *p =
+        plan(CONFIG(PROCESS("") LINUX("") ",'mounts':[{'destination':'/\\\"\\u00e9','type':'tmpfs'}]"));
     struct json j;
     json_init(&j, &arena, false);
     plan_json(p, &j);

@@ -14,7 +14,7 @@ static struct arena arena;
 static struct error error;
 
 static yajl_val at(yajl_val v, const char *name) {
-    const char *path[] = {name, NULL};
+    const char *path[] = { name, NULL };
     return yajl_tree_get(v, path, yajl_t_any);
 }
 
@@ -80,7 +80,7 @@ static void times_keep_their_zeros(void **state) {
     (void)state;
     struct trace *t = trace_new();
     t->n = 1;
-    t->events[0] = (struct trace_event){.name = "x", .begin = 5000007, .end = 5001010, .thread = 1};
+    t->events[0] = (struct trace_event){ .name = "x", .begin = 5000007, .end = 5001010, .thread = 1 };
     yajl_val events, root = write_and_read(t, &events);
     assert_string_equal(YAJL_GET_NUMBER(at(events->u.array.values[0], "ts")), "5000.007");
     assert_string_equal(YAJL_GET_NUMBER(at(events->u.array.values[0], "dur")), "1.003");

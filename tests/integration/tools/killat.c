@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// killat REPORT WHO N COMMAND...: runs COMMAND under ptrace and kills its WHO-th process (0 is COMMAND itself, 1 its first
-// child, ...) at the entry of that process's N-th system call (before the call does anything). N = 0 kills nobody.
-// When COMMAND is gone, one line goes to REPORT: "COMMAND'S WAIT STATUS, then the number of system calls of each process".
-// The counting is exact and per process, which strace's inject=...:when= (a counter per system call) cannot do.
+// killat REPORT WHO N COMMAND...: runs COMMAND under ptrace and kills its WHO-th process (0 is COMMAND
+// itself, 1 its first child, ...) at the entry of that process's N-th system call (before the call does
+// anything). N = 0 kills nobody. When COMMAND is gone, one line goes to REPORT: "COMMAND'S WAIT STATUS, then
+// the number of system calls of each process". The counting is exact and per process, which strace's
+// inject=...:when= (a counter per system call) cannot do.
 
 #include <errno.h>
+#include <linux/ptrace.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
-#include <linux/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,7 +47,8 @@ static pid_t spawn(char **argv) {
         _exit(127);
     }
     close(gate[0]);
-    long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+    long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                   PTRACE_O_TRACEEXEC;
     if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
         exit(3);
     ptrace(PTRACE_INTERRUPT, pid, 0, 0);
@@ -66,7 +68,8 @@ static int stopped(struct tracee *t, int status, int who, long at, int *begun) {
     if (sig != (SIGTRAP | 0x80))
         return sig;
     struct ptrace_syscall_info info;
-    if (*begun && ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, sizeof(info), &info) > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+    if (*begun && ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, sizeof(info), &info) > 0 &&
+        info.op == PTRACE_SYSCALL_INFO_ENTRY) {
         t->calls++;
         if (at && t - tracees == who && t->calls == at)
             kill(t->pid, SIGKILL);

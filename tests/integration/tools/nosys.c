@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// nosys ERRNO NR[,NR...] COMMAND...: runs COMMAND with a seccomp filter under which these system calls fail with ERRNO,
-// as they do on an old kernel (ENOSYS) or under an outer engine's filter (EPERM).
+// nosys ERRNO NR[,NR...] COMMAND...: runs COMMAND with a seccomp filter under which these system calls fail
+// with ERRNO, as they do on an old kernel (ENOSYS) or under an outer engine's filter (EPERM).
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
         code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, fail);
     }
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    struct sock_fprog prog = {.len = (unsigned short)n, .filter = code};
+    struct sock_fprog prog = { .len = (unsigned short)n, .filter = code };
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
         return perror("nosys: seccomp"), 2;
     execvp(argv[3], argv + 3);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // probe: what the tests run inside a container when busybox cannot do it: raw system calls, open descriptors,
-// received signals, terminal tricks. Static, so that it runs in any rootfs. Prints plain words for Python to parse.
+// received signals, terminal tricks. Static, so that it runs in any rootfs. Prints plain words for Python to
+// parse.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +28,7 @@ static long number(const char *s) {
 
 // sys NR [A0..A5]: prints "RET ERRNO".
 static int cmd_sys(int argc, char **argv) {
-    long a[6] = {0};
+    long a[6] = { 0 };
     for (int i = 3; i < argc && i < 9; i++)
         a[i - 3] = number(argv[i]);
     errno = 0;
@@ -38,11 +39,14 @@ static int cmd_sys(int argc, char **argv) {
 
 // i386 NR [A0 A1 A2]: the same by int 0x80, the 32-bit system call table.
 static int cmd_i386(int argc, char **argv) {
-    long a[3] = {0};
+    long a[3] = { 0 };
     for (int i = 3; i < argc && i < 6; i++)
         a[i - 3] = number(argv[i]);
     long ret;
-    __asm__ volatile("int $0x80" : "=a"(ret) : "a"(number(argv[2])), "b"(a[0]), "c"(a[1]), "d"(a[2]) : "memory", "r8", "r9", "r10", "r11");
+    __asm__ volatile("int $0x80"
+                     : "=a"(ret)
+                     : "a"(number(argv[2])), "b"(a[0]), "c"(a[1]), "d"(a[2])
+                     : "memory", "r8", "r9", "r10", "r11");
     printf("%d %d\n", (int)ret < 0 ? -1 : (int)ret, (int)ret < 0 ? -(int)ret : 0);
     return 0;
 }
@@ -147,7 +151,7 @@ static int cmd_magic(char **argv) {
 
 // dgram PATH TEXT: sends one datagram (sd_notify).
 static int cmd_dgram(char **argv) {
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
     strncpy(to.sun_path, argv[2], sizeof(to.sun_path) - 1);
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     ssize_t n = sendto(fd, argv[3], strlen(argv[3]), 0, (struct sockaddr *)&to, sizeof(to));
