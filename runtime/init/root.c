@@ -13,6 +13,11 @@ static int step_propagation(struct init *in, const struct step *s, struct error 
     return rootfs_set_propagation(&in->rootfs, s->flags, err);
 }
 
+// An optional source that the parent did not find; one that it found and left to us has no descriptor either.
+static bool is_missing(const struct step *s) {
+    return s->optional && s->mount->from.fd < 0 && s->mount->from.ino == 0;
+}
+
 // Also opens again what the parent could not open for another mount namespace: all sources, before any
 // target.
 static int step_attach_root(struct init *in, const struct step *s, struct error *err) {
@@ -23,7 +28,7 @@ static int step_attach_root(struct init *in, const struct step *s, struct error 
         return -1;
     for (size_t i = 0; i < steps->n; i++) {
         const struct step *m = &steps->list[i];
-        if (m->op == STEP_MOUNT && m->mount->from.path && !(m->optional && m->mount->from.fd < 0) &&
+        if (m->op == STEP_MOUNT && m->mount->from.path && !is_missing(m) &&
             rootfs_source_reopen(&in->rootfs, &m->mount->from, err) < 0)
             return error_where(err, step_name(m->op), m->origin);
         for (size_t k = 0; m->op == STEP_DEVICES && k < m->devices->n; k++)
@@ -35,7 +40,7 @@ static int step_attach_root(struct init *in, const struct step *s, struct error 
 }
 
 static int step_mount(struct init *in, const struct step *s, struct error *err) {
-    if (s->optional && s->mount->kind == ROOTFS_MOUNT_BIND && s->mount->from.fd < 0)
+    if (s->mount->kind == ROOTFS_MOUNT_BIND && is_missing(s))
         return 0;
     return rootfs_mount(&in->rootfs, s->mount, err);
 }
