@@ -6,13 +6,14 @@
 // inject=...:when= (a counter per system call) cannot do.
 
 #include <errno.h>
-#include <linux/ptrace.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/ptrace.h> // after sys/ptrace.h: its macros would take away that one's names
 
 #define MAX_TRACEES 64
 
