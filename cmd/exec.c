@@ -81,11 +81,11 @@ static int add_env(const struct option_list *list, struct spec_process *p, struc
     const char **env = arena_calloc(a, p->n_env + list->n + 1, sizeof(*env));
     size_t n = 0;
     for (size_t i = 0; i < p->n_env; i++) {
-        const char *equals = strchr(p->env[i], '=');
-        size_t name = equals ? (size_t)(equals - p->env[i]) + 1 : strlen(p->env[i]) + 1;
+        size_t name = strcspn(p->env[i], "=");
         bool replaced = false;
         for (size_t k = 0; k < list->n; k++)
-            replaced = replaced || strncmp(list->items[k], p->env[i], name) == 0;
+            replaced = replaced ||
+                       (strcspn(list->items[k], "=") == name && memcmp(list->items[k], p->env[i], name) == 0);
         if (!replaced)
             env[n++] = p->env[i];
     }
@@ -205,7 +205,7 @@ static int run_exec(struct command *c, struct state_dir *dir, const struct state
     struct spec *spec = launch_saved_spec(dir, c->arena, err);
     if (!spec)
         return -1;
-    struct spec_process process;
+    struct spec_process process = { 0 };
     if ((o->process ? process_from_file : process_from_options)(c, spec, &process, err) < 0)
         return -1;
     if (o->detach && process.terminal && !o->console_socket) {

@@ -91,6 +91,10 @@ ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size) {
     return (ssize_t)used;
 }
 
+int fd_create(const char *path) {
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}
+
 int fd_write_file(int dirfd, const char *path, const void *data, size_t size) {
     cleanup_fd int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)

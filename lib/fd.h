@@ -31,6 +31,10 @@ char *fd_read_all(int fd, struct arena *a, size_t max, size_t *size);
 // or -1 with errno. For small files of /proc, /sys and the state directory.
 ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size);
 
+// Creates a file of the host's, 0644, or empties the one that is there; for writing, O_CLOEXEC. -1 with
+// errno.
+int fd_create(const char *path);
+
 // Opens, writes the whole text in one write(2), closes: for files of cgroupfs and /proc. 0, or -1 with errno.
 int fd_write_file(int dirfd, const char *path, const void *data, size_t size);
 

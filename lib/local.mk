@@ -8,6 +8,7 @@ libnook_a_SOURCES += \
 	lib/json.c lib/json.h \
 	lib/log.c lib/log.h \
 	lib/nsset.c lib/nsset.h \
+	lib/pidfile.c lib/pidfile.h \
 	lib/prefault.c lib/prefault.h \
 	lib/proc.c lib/proc.h \
 	lib/str.c lib/str.h \

@@ -58,6 +58,6 @@ struct init {
 
 // Runs in the child of clone3; returns the exit code when it fails, else not at all. The failure has been
 // reported to the parent (or, after start, to `start` and on the container's stderr).
-int init_main(void *init);
+int init_main(void *arg);
 
 #endif

@@ -136,8 +136,9 @@ static int step_join_namespaces(struct init *in, const struct step *s, struct er
         error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
         return errno == ESRCH ? error_hint(err, "the container has just ended") : -1;
     }
-    if (in->container_root >= 0 && (fchdir(in->container_root) < 0 || chroot(".") < 0))
-        return error_set(err, "namespace.join-failed", errno, "enter the container's root");
+    in->rootfs.root_fd = in->container_root;
+    if (in->container_root >= 0 && rootfs_chroot(&in->rootfs, err) < 0)
+        return -1;
     if (!(flags & CLONE_NEWUSER))
         return 0;
     if ((setgroups(0, NULL) < 0 && errno != EPERM) || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) {

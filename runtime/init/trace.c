@@ -5,7 +5,6 @@
 #include "runtime/init/trace.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -69,7 +68,7 @@ int trace_write(const struct trace *t, const char *path, struct error *err) {
     }
     json_array_end(&j);
     json_object_end(&j);
-    cleanup_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    cleanup_fd int fd = fd_create(path);
     int rc = fd < 0 || fd_write_all(fd, j.text, j.size) < 0
                  ? error_set(err, "trace.failed", errno, "write the trace to %s", path)
                  : 0;

@@ -18,6 +18,7 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/pidfile.h"
 #include "lib/str.h"
 #include "lib/sys.h"
 #include "runtime/init/init.h"
@@ -27,7 +28,6 @@
 #include "runtime/launch/launch.h"
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
-#include "runtime/launch/pidfile.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
@@ -353,7 +353,7 @@ static void roll_back(struct launch *l) {
     if (l->cgroup_made)
         cgroup_undo(&l->cgroup);
     if (l->pid_file_written)
-        unlink(l->request->plan.pid_file);
+        pidfile_remove(l->request->plan.pid_file);
     if (l->dir.fd >= 0)
         state_remove(&l->dir, &ignored);
 }

@@ -15,6 +15,7 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/pidfile.h"
 #include "lib/proc.h"
 #include "lib/str.h"
 #include "lib/sys.h"
@@ -22,7 +23,6 @@
 #include "runtime/launch/clone.h"
 #include "runtime/launch/launch.h"
 #include "runtime/launch/monitor.h"
-#include "runtime/launch/pidfile.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
@@ -176,8 +176,10 @@ static int enter(struct execution *x, int *own_mounts, struct error *err) {
         return error_set(err, "namespace.unavailable", errno, "open /proc/self/ns/mnt");
     if (nsset_join(&x->namespaces, x->request->state->namespaces) < 0)
         return error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
-    if (x->init.container_root >= 0 && (fchdir(x->init.container_root) < 0 || chroot(".") < 0))
-        return error_set(err, "namespace.join-failed", errno, "enter the container's root");
+    struct rootfs root = ROOTFS_INIT; // borrows the descriptor
+    root.root_fd = x->init.container_root;
+    if (root.root_fd >= 0 && rootfs_chroot(&root, err) < 0)
+        return -1;
     return 0;
 }
 

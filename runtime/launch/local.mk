@@ -12,8 +12,6 @@ libnook_a_SOURCES += \
 	runtime/launch/monitor.h \
 	runtime/launch/notify.c \
 	runtime/launch/notify.h \
-	runtime/launch/pidfile.c \
-	runtime/launch/pidfile.h \
 	runtime/launch/process.c \
 	runtime/launch/process.h \
 	runtime/launch/recover.c \

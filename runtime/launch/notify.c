@@ -56,8 +56,7 @@ int notify_listen(int state_fd, struct error *err) {
 }
 
 // "@name" is an abstract socket.
-static int tell_host(const char *text) {
-    const char *path = notify_host_socket();
+static int tell_host(const char *path, const char *text) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t length = strlen(path);
     if (length >= sizeof(address.sun_path)) {
@@ -93,7 +92,8 @@ static void pass_signal(int signal_fd, int pidfd) {
 }
 
 int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct error *err) {
-    if (!notify_host_socket())
+    const char *host = notify_host_socket();
+    if (!host)
         return 0;
     for (;;) {
         struct pollfd fds[] = { { .fd = sock, .events = POLLIN },
@@ -113,8 +113,7 @@ int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct erro
     }
     char text[64];
     snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", (int)pid);
-    if (tell_host(text) < 0)
-        return error_set(err, "notify.failed", errno, "tell %s that the container is ready",
-                         notify_host_socket());
+    if (tell_host(host, text) < 0)
+        return error_set(err, "notify.failed", errno, "tell %s that the container is ready", host);
     return 0;
 }

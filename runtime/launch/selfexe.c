@@ -125,8 +125,8 @@ static int set_exe(int image, const ElfW(Phdr) * text, char **argv) {
     uintptr_t code = (uintptr_t)__ehdr_start + text->p_vaddr;
     uintptr_t brk = (uintptr_t)sbrk(0);
     const char *last = argv[0];
-    for (char **a = argv; *a; a++)
-        last = *a;
+    for (size_t i = 1; argv[i]; i++)
+        last = argv[i];
     uintptr_t args_end = (uintptr_t)last + strlen(last) + 1;
     struct prctl_mm_map map = {
         .start_code = code,
@@ -149,6 +149,8 @@ static int set_exe(int image, const ElfW(Phdr) * text, char **argv) {
 // saves one execve of every create, run and exec. It needs CAP_CHECKPOINT_RESTORE (Linux 5.9) and a kernel
 // with that feature.
 static int swap_exe(int tree, char **argv) {
+    if (!argv[0])
+        return -1;
     char path[40];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", tree);
     cleanup_fd int image = open(path, O_RDONLY | O_CLOEXEC);

@@ -10,7 +10,7 @@
 #include <limits.h>
 
 #include "lib/fd.h"
-#include "runtime/launch/pidfile.h"
+#include "lib/pidfile.h"
 
 static struct error error;
 

@@ -2,7 +2,7 @@
 // --pid-file.
 #include "config.h"
 
-#include "runtime/launch/pidfile.h"
+#include "lib/pidfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,4 +30,8 @@ int pidfile_write(const char *path, pid_t pid, struct error *err) {
     error_set(err, "pidfile.failed", errno, "write the pid file %s", path);
     unlink(temporary);
     return -1;
+}
+
+void pidfile_remove(const char *path) {
+    unlink(path);
 }
