@@ -95,7 +95,7 @@ static int open_target(struct rootfs *r, struct rootfs_mount *m, char real[PATH_
     if (fstat(fd, &st) < 0)
         return target_failed(m, errno, err);
     if (file != !S_ISDIR(st.st_mode))
-        return error_set(err, "mount.type", 0,
+        return error_set(err, "mount.type", ENOTDIR,
                          "cannot mount %s at %s: the source is a %s, the destination a %s",
                          m->kind == ROOTFS_MOUNT_NEW ? m->type : m->from.path, m->destination,
                          file ? "file" : "directory", file ? "directory" : "file");
