@@ -177,8 +177,8 @@ int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fd
         memset(&control, 0, sizeof(control));
         msg.msg_control = control.buf;
         msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-        struct cmsghdr *c =
-            &control.align; // CMSG_FIRSTHDR, which may be NULL for all that the analyzer knows
+        // Not CMSG_FIRSTHDR: it may be NULL for all that gcc's analyzer knows.
+        struct cmsghdr *c = &control.align;
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
