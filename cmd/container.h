@@ -12,6 +12,7 @@ struct container_options {
     bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
     const char *pidfd_socket;
     const char *format; // explain
+    bool dry;           // explain
 };
 
 // The options of create; run's are these and detach, keep.

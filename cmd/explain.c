@@ -15,6 +15,7 @@ static int cmd_explain(struct command *c, struct error *err) {
     }
     struct launch_request request;
     // A terminal is no reason to refuse: nobody has to hold it here.
+    o->dry = true;
     struct plan *plan = container_plan(c, !o->detach, &request, err);
     if (!plan)
         return -1;

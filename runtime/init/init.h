@@ -49,6 +49,8 @@ struct init {
     int container_root; // exec into a container without a root of its own mount namespace: chroot there; else
                         // -1
     struct trace *trace; // shared with the parent, or NULL
+    bool oom_score_lent; // the parent bears the container's score until init is born
+    int own_oom_score;
 
     // Filled by init itself.
     int terminal_master, terminal_slave;

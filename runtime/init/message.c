@@ -29,6 +29,28 @@ int message_send_error(int sock, enum message_type type, const struct error *err
     return fd_send(sock, &m, sizeof(m), NULL, 0);
 }
 
+// The one descriptor that came, -1 when none did; -2 when there were more, which are closed.
+static int take_descriptor(struct msghdr *msg) {
+    int first = -1;
+    size_t n = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + at, sizeof(int));
+            if (n++ == 0)
+                first = fd;
+            else
+                fd_close(&fd);
+        }
+    }
+    if (n <= 1)
+        return first;
+    fd_close(&first);
+    return -2;
+}
+
 static int await(int sock, int timeout_ms) {
     struct pollfd p = { .fd = sock, .events = POLLIN };
     int n;
@@ -63,13 +85,9 @@ int message_receive(int sock, struct message *out, int *fd, int timeout_ms) {
         return errno == ECONNRESET ? 0 : -1;
     if (n == 0)
         return 0;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-    int received = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&received, CMSG_DATA(c), sizeof(int));
+    int received = take_descriptor(&msg);
     bool whole = (size_t)n >= head_size && (size_t)n == (carries_error(out->type) ? sizeof(*out) : head_size);
-    if (!whole || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (received >= 0 && !fd)) {
+    if (!whole || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (received >= 0 && !fd) || received < -1) {
         fd_close(&received);
         errno = EPROTO;
         return -1;

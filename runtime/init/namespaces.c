@@ -99,22 +99,13 @@ static int step_unshare(struct init *in, const struct step *s, struct error *err
 }
 
 // time_namespaces(7): offsets can be set until the first process enters; unshare only prepares the namespace.
+// The file belongs to root of the host, for we are not dumpable: the parent writes it.
 static int step_time_offsets(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    const struct spec_linux *l = &in->plan->spec->linux_;
     if (unshare(CLONE_NEWTIME) < 0)
         return error_set(err, "namespace.failed", errno, "make a new time namespace");
-    const struct spec_time_offset *offsets[] = { &l->monotonic, &l->boottime };
-    static const char *const clocks[] = { "monotonic", "boottime" };
-    for (int i = 0; i < 2; i++) {
-        if (!offsets[i]->present)
-            continue;
-        char line[80];
-        snprintf(line, sizeof(line), "%s %lld %u\n", clocks[i], (long long)offsets[i]->secs,
-                 offsets[i]->nanosecs);
-        if (fd_write_file(in->rootfs.proc_fd, "self/timens_offsets", line, strlen(line)) < 0)
-            return error_set(err, "namespace.failed", errno, "set the offset of the %s clock", clocks[i]);
-    }
+    if (init_ask(in, MESSAGE_TIME_OFFSETS, err) < 0)
+        return -1;
     cleanup_fd int fd = openat(in->rootfs.proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
         return error_set(err, "namespace.failed", errno, "enter the new time namespace");

@@ -61,11 +61,6 @@ static int step_start_container_hooks(struct init *in, const struct step *s, str
     return init_run_hooks(in, &in->start_container, err);
 }
 
-static int step_oom_score(struct init *in, const struct step *s, struct error *err) {
-    (void)s;
-    return oom_score_adj_set(in->rootfs.proc_fd, 0, in->plan->process->oom_score_adj, err);
-}
-
 static int step_rlimits(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     return rlimits_apply(in->plan->process->rlimits, in->plan->process->n_rlimits, err);
@@ -132,7 +127,6 @@ const init_step init_process_steps[N_STEP_OPS] = {
     [STEP_CWD] = step_cwd,
     [STEP_FIND_EXECUTABLE] = step_find_executable,
     [STEP_START_CONTAINER_HOOKS] = step_start_container_hooks,
-    [STEP_OOM_SCORE] = step_oom_score,
     [STEP_RLIMITS] = step_rlimits,
     [STEP_STDIO] = step_stdio,
     [STEP_LABEL] = step_label,

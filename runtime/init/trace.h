@@ -13,7 +13,7 @@ enum { TRACE_EVENTS = 1024, TRACE_NAME = 96 };
 struct trace_event {
     char name[TRACE_NAME];
     char origin[TRACE_NAME];
-    uint64_t begin, end; // ns of CLOCK_MONOTONIC
+    uint64_t begin, end; // ns of CLOCK_REALTIME, which time namespaces leave alone
     uint32_t thread;     // 1: the parent, 2: init
 };
 

@@ -317,3 +317,22 @@ int clone_write_id_maps(pid_t pid, const char *uid_map, const char *gid_map, str
         return 0;
     return run_map_tool("newgidmap", pid, gid_map, err);
 }
+
+// ---------------------------------------------------------------- time offsets
+
+int clone_write_time_offsets(pid_t pid, const struct spec_linux *linux_, struct error *err) {
+    const struct spec_time_offset *offsets[] = { &linux_->monotonic, &linux_->boottime };
+    static const char *const clocks[] = { "monotonic", "boottime" };
+    char path[64], line[80];
+    snprintf(path, sizeof(path), "/proc/%d/timens_offsets", (int)pid);
+    for (int i = 0; i < 2; i++) {
+        if (!offsets[i]->present)
+            continue;
+        snprintf(line, sizeof(line), "%s %lld %u\n", clocks[i], (long long)offsets[i]->secs,
+                 offsets[i]->nanosecs);
+        if (fd_write_file(AT_FDCWD, path, line, strlen(line)) < 0)
+            return error_set_at(err, "namespace.failed", errno, "/linux/timeOffsets",
+                                "set the offset of the %s clock", clocks[i]);
+    }
+    return 0;
+}

@@ -50,4 +50,8 @@ int clone_process(const struct clone_request *request, bool *in_cgroup, struct c
 // "inside outside count\n".
 int clone_write_id_maps(pid_t pid, const char *uid_map, const char *gid_map, struct error *err);
 
+// Writes linux.timeOffsets to /proc/PID/timens_offsets of a process that has just unshared CLONE_NEWTIME. 0,
+// or -1 with *err.
+int clone_write_time_offsets(pid_t pid, const struct spec_linux *linux_, struct error *err);
+
 #endif

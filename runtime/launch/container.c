@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +28,6 @@
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
 #include "runtime/launch/process.h"
-#include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
 
 // Everything that one create or run has in hand; what is set is undone on failure.
@@ -231,10 +229,16 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     l->clone.entry = init_main;
     l->clone.arg = &l->init;
     int rc = clone_process(&l->clone, &l->in_cgroup, &l->child, err);
+    process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
     close_sources(l->plan);
     return rc;
+}
+
+static int step_oom_score(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    return process_lend_oom_score(&l->init, err);
 }
 
 // Init is at work meanwhile.
@@ -268,6 +272,7 @@ static const parent_step parent_steps[N_STEP_OPS] = {
     [STEP_CGROUP_DEVICES] = step_cgroup_devices,
     [STEP_CONSOLE_SOCKET] = step_console_socket,
     [STEP_JOIN] = step_join,
+    [STEP_OOM_SCORE] = step_oom_score,
     [STEP_CLONE] = step_clone,
     [STEP_SAVE_STATE] = step_save_state,
 };
@@ -276,22 +281,7 @@ static const parent_step parent_steps[N_STEP_OPS] = {
 
 static int give_maps(struct launch *l, struct error *err) {
     const struct plan *p = l->plan;
-    if (p->uid_map && clone_write_id_maps(l->child.pid, p->uid_map, p->gid_map, err) < 0)
-        return -1;
-    for (size_t i = 0; i < p->parent.n; i++) {
-        const struct step *s = &p->parent.list[i];
-        if (s->op == STEP_PARENT_RLIMIT) {
-            struct rlimit limit = { s->rlimit->soft, s->rlimit->hard };
-            if (prlimit(l->child.pid, (__rlimit_resource_t)s->rlimit->resource, &limit, NULL) < 0)
-                return error_set_at(err, "rlimit.failed", errno, s->origin, "set %s", s->rlimit->type);
-        }
-        if (s->op == STEP_PARENT_OOM_SCORE) {
-            cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-            if (oom_score_adj_set(proc, l->child.pid, p->process->oom_score_adj, err) < 0)
-                return -1;
-        }
-    }
-    return 0;
+    return p->uid_map ? clone_write_id_maps(l->child.pid, p->uid_map, p->gid_map, err) : 0;
 }
 
 static int run_runtime_hooks(struct launch *l, struct error *err) {
@@ -306,6 +296,9 @@ static int answer(void *arg, const struct message *m, int fd, struct error *err)
     switch (m->type) {
     case MESSAGE_MAPS:
         rc = give_maps(l, err);
+        break;
+    case MESSAGE_TIME_OFFSETS:
+        rc = clone_write_time_offsets(l->child.pid, &l->plan->spec->linux_, err);
         break;
     case MESSAGE_HOOKS:
         rc = run_runtime_hooks(l, err);

@@ -213,6 +213,9 @@ static int spawn(struct execution *x, struct error *err) {
     // The child is born where the container's processes can see it.
     if (geteuid() == 0 && prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_set(err, "exec.failed", errno, "become non-dumpable");
+    // Not taken back: our procfs is out of reach then, and all that is left to do is to wait.
+    if (process_lend_oom_score(&x->init, err) < 0)
+        return -1;
     if (!x->process.selinux_label && !x->process.apparmor_profile)
         fd_close(&x->init.rootfs.proc_fd);
     cleanup_fd int own_mounts = -1;

@@ -41,16 +41,13 @@ void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct a
         p->env[p->n_env++] = arena_strdup(a, "NOTIFY_SOCKET=/run/notify/notify.sock");
 }
 
-void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a) {
+void plan_last_steps(struct plan *p, bool seccomp, struct arena *a) {
     const struct spec_process *process = p->process;
-    // The score is set early, while our procfs is at hand.
-    if (process->has_oom_score_adj && !parent_limits)
-        plan_add(&p->child, a, STEP_OOM_SCORE, "/process/oomScoreAdj");
     plan_add(&p->final, a, STEP_STDIO, "default:stdio");
     if (process->apparmor_profile || process->selinux_label)
         plan_add(&p->final, a, STEP_LABEL,
                  process->apparmor_profile ? "/process/apparmorProfile" : "/process/selinuxLabel");
-    if (process->n_rlimits && !parent_limits)
+    if (process->n_rlimits)
         plan_add(&p->final, a, STEP_RLIMITS, "/process/rlimits");
     // A filter needs no_new_privs or CAP_SYS_ADMIN. Where the capabilities are not ours to keep, a change of
     // user takes them away: then the filter comes first.

@@ -18,6 +18,8 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
 
     if (process->terminal && request->console_socket)
         plan_add(&p->parent, a, STEP_CONSOLE_SOCKET, "option:console-socket")->text = request->console_socket;
+    if (process->has_oom_score_adj)
+        plan_add(&p->parent, a, STEP_OOM_SCORE, "/oomScoreAdj");
     plan_add(&p->parent, a, STEP_CLONE, NULL);
     if (request->pid_file)
         plan_add(&p->parent, a, STEP_PID_FILE, "option:pid-file")->text = request->pid_file;
@@ -33,6 +35,6 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     plan_add(&p->child, a, STEP_CWD, "/cwd");
     plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/args/0");
     plan_environment(p, 0, false, a);
-    plan_last_steps(p, false, request->seccomp, a);
+    plan_last_steps(p, request->seccomp, a);
     return p;
 }

@@ -27,8 +27,6 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_CLONE] = "clone",
     [STEP_SAVE_STATE] = "save-state",
     [STEP_ID_MAPS] = "id-maps",
-    [STEP_PARENT_RLIMIT] = "rlimit",
-    [STEP_PARENT_OOM_SCORE] = "oom-score",
     [STEP_RUNTIME_HOOKS] = "runtime-hooks",
     [STEP_PID_FILE] = "pid-file",
     [STEP_CGROUP_ATTACH] = "cgroup-attach",
@@ -154,7 +152,6 @@ static const char *const fixed[N_STEP_OPS] = {
     [STEP_SECCOMP_PROGRAM] = "get the seccomp filter's program, from the cache or by compiling the profile",
     [STEP_SAVE_STATE] = "write pid and start time to state.json, copy config.json",
     [STEP_ID_MAPS] = "write the process's uid and gid maps",
-    [STEP_PARENT_OOM_SCORE] = "set the process's oom_score_adj from outside of its user namespace",
     [STEP_RUNTIME_HOOKS] = "run the prestart and createRuntime hooks when init asks",
     [STEP_CGROUP_ATTACH] = "enter the cgroups",
     [STEP_JOIN_MOUNT_NAMESPACE] = "join the mount namespace",
@@ -203,8 +200,6 @@ const char *step_describe(const struct step *s, const struct plan *p, struct are
         return arena_printf(a, "connect to the console socket %s", s->text);
     case STEP_CLONE:
         return describe_clone(s, a);
-    case STEP_PARENT_RLIMIT:
-        return arena_printf(a, "set %s from outside of the user namespace", s->rlimit->type);
     case STEP_PID_FILE:
         return arena_printf(a, "write the pid to %s", s->text);
     case STEP_UNSHARE:
@@ -240,7 +235,8 @@ const char *step_describe(const struct step *s, const struct plan *p, struct are
     case STEP_FIND_EXECUTABLE:
         return arena_printf(a, "look for %s as the container's user", p->process->args[0]);
     case STEP_OOM_SCORE:
-        return arena_printf(a, "set oom_score_adj to %d", p->process->oom_score_adj);
+        return arena_printf(a, "set oom_score_adj to %d until the process is born with it",
+                            p->process->oom_score_adj);
     case STEP_USER:
         return describe_user(p->process, a);
     case STEP_EXECVE: {

@@ -10,6 +10,7 @@
 
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "runtime/config/reader.h"
 #include "runtime/plan/plan.h"
 
 #ifndef CLONE_NEWTIME
@@ -224,23 +225,43 @@ static void plan_one_mount(struct planner *pl, const struct spec_mount *m, const
     }
 }
 
+// Do both name the same place, however many "/", "." and ".." are in them? `plain` has none to spare.
+static bool is_place(struct planner *pl, const char *path, const char *plain) {
+    char *clean = arena_alloc(pl->a, strlen(path) + 2);
+    size_t n = 0;
+    for (const char *p = path; *p;) {
+        size_t length = strcspn(p, "/");
+        if (length == 2 && memcmp(p, "..", 2) == 0) {
+            while (n > 0 && clean[--n] != '/')
+                ;
+        } else if (length > 0 && !(length == 1 && *p == '.')) {
+            clean[n++] = '/';
+            memcpy(clean + n, p, length);
+            n += length;
+        }
+        p += length + (p[length] == '/');
+    }
+    clean[n] = '\0';
+    return str_eq(clean, plain);
+}
+
+static bool is_dev(struct planner *pl, const struct spec_mount *m) {
+    return is_place(pl, m->destination, "/dev");
+}
+
 // What later steps have to know of the mounts.
 static void survey_mounts(struct planner *pl) {
     for (size_t i = 0; i < pl->spec->n_mounts; i++) {
         const struct spec_mount *m = &pl->spec->mounts[i];
-        if (str_eq(m->destination, "/dev") && m->kind == MOUNT_BIND)
+        if (is_dev(pl, m) && m->kind == MOUNT_BIND)
             pl->dev_is_bind = true;
-        if (str_eq(m->destination, "/proc"))
+        if (is_place(pl, m->destination, "/proc"))
             pl->has_proc = true;
     }
 }
 
 static bool is_cgroup_mount(const struct spec_mount *m) {
     return m->kind == MOUNT_NEW && m->type && (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"));
-}
-
-static bool is_dev(const struct spec_mount *m) {
-    return str_eq(m->destination, "/dev") || str_eq(m->destination, "/dev/");
 }
 
 // A read-only /dev is filled first.
@@ -253,7 +274,7 @@ static void plan_mount_list(struct planner *pl) {
             continue;
         }
         plan_one_mount(pl, m, where);
-        if (is_dev(m) && m->kind == MOUNT_NEW)
+        if (is_dev(pl, m) && m->kind == MOUNT_NEW)
             pl->p->child.list[pl->p->child.n - 1].mount->flags &= ~(unsigned long)MS_RDONLY;
     }
 }
@@ -261,7 +282,7 @@ static void plan_mount_list(struct planner *pl) {
 static void plan_readonly_dev(struct planner *pl) {
     for (size_t i = 0; i < pl->spec->n_mounts; i++) {
         const struct spec_mount *m = &pl->spec->mounts[i];
-        if (is_dev(m) && m->kind == MOUNT_NEW && (m->flags & MS_RDONLY))
+        if (is_dev(pl, m) && m->kind == MOUNT_NEW && (m->flags & MS_RDONLY))
             child(pl, STEP_READONLY_MOUNT, origin(pl, "mounts", i))->text = m->destination;
     }
 }
@@ -286,7 +307,7 @@ static struct rootfs_device *add_device(struct planner *pl, struct plan_devices 
 
 static bool in_config(struct planner *pl, const char *path) {
     for (size_t i = 0; i < pl->spec->linux_.n_devices; i++)
-        if (str_eq(pl->spec->linux_.devices[i].path, path))
+        if (is_place(pl, pl->spec->linux_.devices[i].path, path))
             return true;
     return false;
 }
@@ -368,6 +389,9 @@ static int translate_cgroups(struct planner *pl) {
         if (r && (r->memory || r->cpu || r->has_pids_limit || r->n_hugepage_limits))
             return error_set_at(pl->err, "cgroup.disabled", 0, "/linux/resources",
                                 "limits cannot be set with the cgroup manager \"disabled\"");
+        if (r && r->n_devices)
+            *ARENA_PUSH(pl->a, pl->p->warnings, pl->p->n_warnings) =
+                "linux.resources.devices is not enforced: the cgroup manager is \"disabled\"";
         return 0;
     }
     pl->p->cgroup = arena_alloc(pl->a, sizeof(*pl->p->cgroup));
@@ -437,7 +461,8 @@ static void plan_after_mounts(struct planner *pl) {
     if (spec->hooks[HOOK_CREATE_CONTAINER].n_hooks)
         child(pl, STEP_CREATE_CONTAINER_HOOKS, "/hooks/createContainer");
     for (size_t i = 0; i < l->n_sysctl; i++) {
-        struct step *s = child(pl, STEP_SYSCTL, arena_printf(pl->a, "/linux/sysctl/%s", l->sysctl[i].key));
+        const char *key = config_pointer_escape(pl->a, l->sysctl[i].key);
+        struct step *s = child(pl, STEP_SYSCTL, arena_printf(pl->a, "/linux/sysctl/%s", key));
         s->key_value = (struct spec_key_value){ l->sysctl_paths[i], l->sysctl[i].value };
     }
     for (size_t i = 0; i < l->n_readonly_paths; i++)
@@ -465,15 +490,12 @@ static void plan_clone(struct planner *pl) {
         parent(pl, STEP_SECCOMP_PROGRAM, "/linux/seccomp");
     if (spec->process && spec->process->terminal && pl->request->console_socket)
         parent(pl, STEP_CONSOLE_SOCKET, "option:console-socket")->text = pl->request->console_socket;
+    if (spec->process && spec->process->has_oom_score_adj)
+        parent(pl, STEP_OOM_SCORE, "/process/oomScoreAdj");
     parent(pl, STEP_CLONE, "/linux/namespaces")->flags = pl->p->clone_flags;
     parent(pl, STEP_SAVE_STATE, NULL);
     if (pl->p->uid_map)
         parent(pl, STEP_ID_MAPS, "/linux/uidMappings");
-    const struct spec_process *process = spec->process;
-    for (size_t i = 0; process && pl->userns && i < process->n_rlimits; i++)
-        parent(pl, STEP_PARENT_RLIMIT, origin(pl, "process/rlimits", i))->rlimit = &process->rlimits[i];
-    if (process && pl->userns && process->has_oom_score_adj)
-        parent(pl, STEP_PARENT_OOM_SCORE, "/process/oomScoreAdj");
     if (spec->hooks[HOOK_PRESTART].n_hooks || spec->hooks[HOOK_CREATE_RUNTIME].n_hooks)
         parent(pl, STEP_RUNTIME_HOOKS, "/hooks");
     if (pl->request->pid_file)
@@ -484,7 +506,7 @@ static int check_terminal(struct planner *pl) {
     const struct spec_process *process = pl->spec->process;
     bool terminal = process && process->terminal;
     bool foreground = !pl->request->wait_start && !pl->request->detach;
-    if (terminal && !pl->request->console_socket && !foreground) {
+    if (terminal && !pl->request->console_socket && !foreground && !pl->request->dry) {
         error_set_at(pl->err, "terminal.no-socket", 0, "/process/terminal",
                      "a detached container has nobody to hold its terminal");
         return error_hint(pl->err, "set process.terminal to false or pass --console-socket");
@@ -526,7 +548,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
         if (spec->hooks[HOOK_START_CONTAINER].n_hooks)
             plan_add(&p->final, a, STEP_START_CONTAINER_HOOKS, "/hooks/startContainer");
         plan_environment(p, request->listen_fds, request->notify_directory != NULL, a);
-        plan_last_steps(p, pl.userns, spec->linux_.seccomp != NULL, a);
+        plan_last_steps(p, spec->linux_.seccomp != NULL, a);
     }
     return p;
 }

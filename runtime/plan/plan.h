@@ -32,13 +32,12 @@ enum step_op {
     STEP_CGROUP_DEVICES,
     STEP_SECCOMP_PROGRAM, // look up in the cache or compile
     STEP_CONSOLE_SOCKET,  // connect to --console-socket; operand: text
+    STEP_OOM_SCORE,       // lent to the parent itself, for the clone inherits it
     STEP_CLONE,           // operand: flags
     STEP_SAVE_STATE,
     STEP_ID_MAPS,
-    STEP_PARENT_RLIMIT,    // set while the outer privileges last; operand: rlimit
-    STEP_PARENT_OOM_SCORE, // the same
-    STEP_RUNTIME_HOOKS,    // prestart, createRuntime
-    STEP_PID_FILE,         // operand: text
+    STEP_RUNTIME_HOOKS, // prestart, createRuntime
+    STEP_PID_FILE,      // operand: text
 
     // By init, before the container is reported ready.
     STEP_CGROUP_ATTACH,
@@ -75,7 +74,6 @@ enum step_op {
     // By init, after `start`.
     STEP_WAIT_START,
     STEP_START_CONTAINER_HOOKS,
-    STEP_OOM_SCORE,
     STEP_RLIMITS,
     STEP_STDIO,
     STEP_LABEL,
@@ -104,7 +102,6 @@ struct step {
             bool replace; // what is there already, unless it is a directory
         } link;
         const struct cgroup_write *write;
-        const struct spec_rlimit *rlimit;
         struct spec_key_value key_value;
         struct {
             enum spec_namespace_kind kind;
@@ -133,6 +130,7 @@ struct plan_request {
     bool wait_start; // create: init waits for `start`; run: it goes on at once
     bool no_cgroup;  // --cgroup-manager=disabled
     bool detach;
+    bool dry; // explain: nobody has to hold a terminal
 };
 
 struct plan {
@@ -179,7 +177,7 @@ struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, con
 // The environment of process, with LISTEN_FDS and NOTIFY_SOCKET when there are any.
 void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct arena *a);
 // The last steps, alike for init and for exec.
-void plan_last_steps(struct plan *p, bool parent_limits, bool seccomp, struct arena *a);
+void plan_last_steps(struct plan *p, bool seccomp, struct arena *a);
 
 // The step's name as shown to people ("mount", "pivot-root").
 const char *step_name(enum step_op op);

@@ -190,6 +190,12 @@ def test_options_of_create_show(box):
     assert named(result["parent"], "pid-file")[0]["what"] == "write the pid to /nonexistent/pid"
 
 
+def test_a_terminal_is_no_reason_to_refuse(box):
+    """The config that `nook spec` writes has one."""
+    box.process["terminal"] = True
+    assert named(plan(box.sleep())["child"], "terminal")
+
+
 def test_what_create_refuses_is_refused(box):
     box.sleep()
     box.linux["sysctl"] = {"vm.swappiness": "1"}

@@ -54,7 +54,13 @@ def check_covers(events, box, parts):
         assert order[:len(steps)] == steps if part != "final" else order[-len(steps):] == steps
 
 
-@pytest.mark.parametrize("configure", [lambda box: box, rich, lambda box: box.userns()], ids=["plain", "rich", "userns"])
+def with_time_offsets(box):
+    box.linux["timeOffsets"] = {"monotonic": {"secs": 3600}, "boottime": {"secs": -5}}
+    return box.namespace("time")
+
+
+@pytest.mark.parametrize("configure", [lambda box: box, rich, lambda box: box.userns(), with_time_offsets],
+                         ids=["plain", "rich", "userns", "time"])
 def test_create_traces_all_steps_until_ready(box, tmp, configure):
     configure(box).sleep()
     trace = tmp / "trace.json"

@@ -83,6 +83,9 @@ static void sysctls(void **state) {
     assert_string_equal(s->key_value.value, "1");
     assert_string_equal(s->origin, "/linux/sysctl/net.ipv4.ip_forward");
     assert_string_equal(nth(&p->child, STEP_SYSCTL, 1)->key_value.key, "kernel/shm_rmid_forced");
+    // A name with slashes is one token of the pointer.
+    p = plan(CONFIG(PROCESS("") LINUX(",'sysctl':{'net/ipv4/ip_forward':'1'}")));
+    assert_string_equal(only(&p->child, STEP_SYSCTL)->origin, "/linux/sysctl/net~1ipv4~1ip_forward");
 }
 
 static void user_namespace(void **state) {
@@ -99,13 +102,9 @@ static void user_namespace(void **state) {
     check_order(&p->child, STEP_CGROUP_ATTACH, STEP_WAIT_MAPS);
     check_order(&p->child, STEP_WAIT_MAPS, STEP_NEW_SESSION);
     check_order(&p->child, STEP_WAIT_MAPS, STEP_PROPAGATION);
-    // Who has privileges outside sets what needs them; init does not try.
-    assert_int_equal(count(&p->parent, STEP_PARENT_RLIMIT), 2);
-    assert_string_equal(nth(&p->parent, STEP_PARENT_RLIMIT, 1)->rlimit->type, "RLIMIT_CORE");
-    assert_string_equal(nth(&p->parent, STEP_PARENT_RLIMIT, 1)->origin, "/process/rlimits/1");
-    only(&p->parent, STEP_PARENT_OOM_SCORE);
-    assert_int_equal(count(&p->final, STEP_RLIMITS), 0);
-    assert_int_equal(count(&p->child, STEP_OOM_SCORE), 0);
+    // The score is inherited from the parent, who may set it. The limits come last, for set-up may need more.
+    check_order(&p->parent, STEP_OOM_SCORE, STEP_CLONE);
+    only(&p->final, STEP_RLIMITS);
     // mknod(2) is not for a user namespace.
     assert_true(p->bind_devices);
     check_order(&p->parent, STEP_OPEN_DEVICES, STEP_CLONE);
@@ -115,9 +114,8 @@ static void no_user_namespace(void **state) {
     (void)state;
     struct plan *p = plan(CONFIG(
         PROCESS(",'oomScoreAdj':100,'rlimits':[{'type':'RLIMIT_NOFILE','soft':10,'hard':20}]") LINUX("")));
-    assert_int_equal(count(&p->parent, STEP_PARENT_RLIMIT), 0);
     assert_int_equal(count(&p->parent, STEP_ID_MAPS), 0);
-    only(&p->child, STEP_OOM_SCORE);
+    check_order(&p->parent, STEP_OOM_SCORE, STEP_CLONE);
     only(&p->final, STEP_RLIMITS);
     assert_false(p->bind_devices);
     assert_int_equal(count(&p->parent, STEP_OPEN_DEVICES), 0);
@@ -257,6 +255,11 @@ static void no_cgroups(void **state) {
     assert_int_equal(count(&p->parent, STEP_CGROUP_MAKE), 0);
     assert_int_equal(count(&p->child, STEP_CGROUP_ATTACH), 0);
 
+    assert_int_equal(p->n_warnings, 0);
+    // Rules that nobody enforces are spoken of.
+    p = plan(CONFIG(PROCESS("") LINUX(",'resources':{'devices':[{'allow':false,'access':'rwm'}]}")));
+    assert_int_equal(p->n_warnings, 1);
+
     request.no_cgroup = false;
     use_host(HOST_CGROUP_NONE);
     p = plan(CONFIG(PROCESS("") LINUX("")));
@@ -299,6 +302,11 @@ static void terminal(void **state) {
     check_order(&p->parent, STEP_CONSOLE_SOCKET, STEP_CLONE);
     check_order(&p->child, STEP_DEVICES, STEP_TERMINAL);
     check_order(&p->child, STEP_TERMINAL, STEP_PIVOT_ROOT);
+
+    // explain: there is nothing to hold.
+    request.console_socket = NULL;
+    request.dry = true;
+    only(&plan(CONFIG(PROCESS(",'terminal':true") LINUX("")))->child, STEP_TERMINAL);
 
     // In the foreground the runtime holds it itself.
     request = (struct plan_request){ .id = "c1", .bundle = "/b" };

@@ -166,6 +166,8 @@ static void links_into_proc_need_it(void **state) {
     (void)state;
     struct plan *p = plan(MOUNTS(DEV));
     assert_string_equal(only(&p->child, STEP_LINK)->link.path, "/dev/ptmx");
+    p = plan(MOUNTS("{'destination':'/proc/','type':'proc'}," DEV));
+    assert_non_null(link_at(p, "/dev/fd"));
 }
 
 // The host's own nodes are neither made again nor replaced.
@@ -174,6 +176,16 @@ static void bound_dev_stays_as_it_is(void **state) {
     struct plan *p = plan(MOUNTS(PROC ",{'destination':'/dev','source':'/dev','options':['rbind']}"));
     assert_int_equal(count(&p->child, STEP_DEVICES), 0);
     assert_int_equal(count(&p->child, STEP_LINK), 0);
+    // However it is spelled: default devices and links would be made, and ptmx replaced, in the host's
+    // directory.
+    static const char *const spellings[] = { "/dev/", "//dev",     "/dev/.", "/./dev//",
+                                             "dev",   "/x/../dev", "/../dev" };
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
+        p = plan(arena_printf(
+            &arena, MOUNTS(PROC ",{'destination':'%s','source':'/dev','options':['rbind']}"), spellings[i]));
+        assert_int_equal(count(&p->child, STEP_DEVICES), 0);
+        assert_int_equal(count(&p->child, STEP_LINK), 0);
+    }
     // What the config itself asks for is made.
     p = plan(CONFIG(PROCESS("") LINUX(
         ",'devices':[{'path':'/dev/x','type':'c','major':1,'minor':3}]") ",'mounts':[{'destination':'/"
@@ -302,7 +314,8 @@ static void plan_of_exec(void **state) {
     (void)state;
     struct plan_exec_request r = {
         .process = process(
-            "{'cwd':'/w','args':['id'],'user':{'uid':1,'gid':1},'terminal':true,'noNewPrivileges':true}"),
+            "{'cwd':'/w','args':['id'],'user':{'uid':1,'gid':1},'terminal':true,'noNewPrivileges':true,"
+            "'oomScoreAdj':100}"),
         .namespaces = CLONE_NEWNS | CLONE_NEWNET,
         .own_root = true,
         .in_cgroup = true,
@@ -315,6 +328,7 @@ static void plan_of_exec(void **state) {
     assert_non_null(p);
     check_order(&p->parent, STEP_CONSOLE_SOCKET, STEP_CLONE);
     check_order(&p->parent, STEP_CLONE, STEP_PID_FILE);
+    check_order(&p->parent, STEP_OOM_SCORE, STEP_CLONE);
     assert_string_equal(only(&p->parent, STEP_CONSOLE_SOCKET)->text, "/s");
     // The cgroup's files can be written from outside only.
     check_order(&p->child, STEP_CGROUP_ATTACH, STEP_JOIN_NAMESPACES);
