@@ -20,8 +20,9 @@ enum { BLOCK_SIZE = 64 * 1024 - sizeof(struct arena_block) };
 
 static void out_of_memory(void) {
     static const char text[] = "nook: out of memory\n";
-    ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
-    _exit(n < 0 ? 1 : 1);
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+        _exit(1);
+    _exit(1);
 }
 
 // Whole pages from the kernel, zeroed, and present at once: a fault for each would cost several times as

@@ -86,6 +86,8 @@ static int await_start(struct init *in, struct error *err) {
     for (;;) {
         int connection = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
         if (connection < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                usleep(10 * 1000); // the host's table of files is full: it will have room again
             if (errno == EINTR || errno == ECONNABORTED || errno == EMFILE || errno == ENFILE)
                 continue;
             return error_set(err, "start.failed", errno, "wait for start");

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,10 +183,34 @@ static int step_console_socket(struct launch *l, const struct step *s, struct er
     return l->init.console_sock < 0 ? -1 : 0;
 }
 
+static enum spec_namespace_kind namespace_of_sysctl(const char *path) {
+    if (str_starts(path, "net/"))
+        return NS_NETWORK;
+    return str_eq(path, "kernel/domainname") ? NS_UTS : NS_IPC;
+}
+
+// A namespace joined by path may be our own one: its sysctls are the host's (security.md 1e).
+static int check_sysctls(struct launch *l, const struct step *s, int fd, struct error *err) {
+    const struct spec_linux *linux_ = &l->plan->spec->linux_;
+    char path[64];
+    struct stat joined, own;
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_files[s->join.kind]);
+    if (linux_->n_sysctl == 0 || fstat(fd, &joined) < 0 || stat(path, &own) < 0 ||
+        joined.st_ino != own.st_ino || joined.st_dev != own.st_dev)
+        return 0;
+    for (size_t i = 0; i < linux_->n_sysctl; i++)
+        if (namespace_of_sysctl(linux_->sysctl_paths[i]) == s->join.kind)
+            return error_set_at(err, "config.invalid", 0, "/linux/sysctl",
+                                "sysctl %s would change the host: the %s namespace %s is the runtime's own",
+                                linux_->sysctl[i].key, namespace_files[s->join.kind], s->join.path);
+    return 0;
+}
+
 static int step_join(struct launch *l, const struct step *s, struct error *err) {
-    int fd = namespace_open(s->join.path, s->join.kind, s->origin, err);
-    if (fd < 0)
+    cleanup_fd int opened = namespace_open(s->join.path, s->join.kind, s->origin, err);
+    if (opened < 0 || check_sysctls(l, s, opened, err) < 0)
         return -1;
+    int fd = fd_steal(&opened);
     if (s->join.kind == NS_USER) {
         l->clone.join_user = fd;
         l->clone.join_user_origin = s->origin;

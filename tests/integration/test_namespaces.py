@@ -271,3 +271,16 @@ def test_host_mountinfo_in_container_names_no_host_path(box, tmp):
     assert targets.count("/") == 1
     assert not [t for t in targets if t.startswith(str(tmp))]
     wait_until(lambda: box.status == "running")
+
+
+@pytest.mark.parametrize("kind,key,value", [("network", "net.ipv4.ip_forward", "1"), ("ipc", "kernel.msgmax", "8192")])
+def test_sysctl_of_a_joined_namespace_that_is_the_hosts(box, kind, key, value):
+    """security.md 1e: joining the host's own namespace by path is no way to its sysctls."""
+    path = "/proc/sys/" + key.replace(".", "/")
+    before = open(path).read()
+    add(box, kind, f"/proc/self/ns/{KINDS[kind]}")
+    box.linux["sysctl"] = {key: value}
+    box.write()
+    r = box.nook("create", "--bundle", box.dir, box.id)
+    assert r.rc == 1 and key in r.err and "/linux/sysctl" in r.err, r
+    assert open(path).read() == before
