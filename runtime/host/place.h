@@ -47,10 +47,10 @@ enum place_ability {
 
 // Why something does not work; the words are stable and go into reports.
 struct place_answer {
-    int errnum;        // 0: it works
-    const char *cause; // "proc-too-revealing", "sysfs-too-revealing", "no-capability", "seccomp", "lsm",
-                       // "sysctl-limit", "not-in-kernel", "read-only", "not-root-mount", "no-new-privs",
-                       // "no-subids", "unknown"; NULL when it works
+    int errnum;         // 0: it works
+    const char *cause;  // "proc-too-revealing", "sysfs-too-revealing", "no-capability", "seccomp", "lsm",
+                        // "sysctl-limit", "not-in-kernel", "read-only", "not-root-mount", "no-new-privs",
+                        // "no-subids", "unknown"; NULL when it works
     const char *unlock; // the exact thing that would change it, a phrase for people; NULL: nothing known
 };
 

@@ -73,7 +73,8 @@ void planner_after_mounts(struct planner *pl) {
     const struct spec *spec = pl->spec;
     const struct spec_linux *l = &spec->linux_;
     if (spec->process && spec->process->terminal)
-        planner_child(pl, STEP_TERMINAL, "/process/terminal");
+        planner_child(pl, STEP_TERMINAL, "/process/terminal")->flags =
+            pl->outer_terminal ? PLAN_OUTER_TERMINAL : 0;
     planner_readonly_dev(pl);
     if (spec->hooks[HOOK_PRESTART].n_hooks || spec->hooks[HOOK_CREATE_RUNTIME].n_hooks)
         planner_child(pl, STEP_WAIT_HOOKS, "/hooks");
@@ -85,8 +86,9 @@ void planner_after_mounts(struct planner *pl) {
         s->key_value = (struct spec_key_value){ l->sysctl_paths[i], l->sysctl[i].value };
     }
     for (size_t i = 0; i < l->n_readonly_paths; i++)
-        planner_child(pl, STEP_READONLY_PATH, planner_origin(pl, "linux/readonlyPaths", i))->text =
-            l->readonly_paths[i];
+        if (l->readonly_paths[i])
+            planner_child(pl, STEP_READONLY_PATH, planner_origin(pl, "linux/readonlyPaths", i))->text =
+                l->readonly_paths[i];
     for (size_t i = 0; i < l->n_masked_paths; i++)
         planner_child(pl, STEP_MASK, planner_origin(pl, "linux/maskedPaths", i))->text = l->masked_paths[i];
     planner_child(pl, pl->enter, "/root/path");
@@ -108,6 +110,8 @@ void planner_clone(struct planner *pl) {
         planner_parent(pl, STEP_CONSOLE_SOCKET, "option:console-socket")->text = pl->request->console_socket;
     if (spec->process && spec->process->has_oom_score_adj)
         planner_parent(pl, STEP_OOM_SCORE, "/process/oomScoreAdj");
+    if (pl->p->supervised)
+        planner_parent(pl, STEP_SUPERVISE, "default:supervisor");
     planner_parent(pl, STEP_CLONE, "/linux/namespaces")->flags = pl->p->clone_flags;
     planner_parent(pl, STEP_SAVE_STATE, NULL);
     if (pl->p->uid_map)

@@ -56,8 +56,8 @@ void planner_devices(struct planner *pl) {
     }
     if (d->n == 0)
         return;
-    bool may_mknod =
-        !pl->userns && pl->host->in_initial_userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
+    bool may_mknod = !pl->borrow_devices && !pl->userns && pl->host->in_initial_userns &&
+                     (pl->host->permitted & (1ULL << CAP_MKNOD));
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
             if (d->list[i].type != 'p')

@@ -57,9 +57,28 @@ bool planner_is_mapped(const struct spec_id_mapping *maps, size_t n, uint32_t id
     return false;
 }
 
+// Mappings beside the path of a namespace (podman --userns=container:X) must be those that it has: init
+// compares them.
+static int check_mappings(struct planner *pl) {
+    const struct spec_linux *l = &pl->spec->linux_;
+    if ((l->n_uid_mappings || l->n_gid_mappings) && !planner_ns(pl, NS_USER)->present) {
+        error_set_at(pl->err, "config.invalid", 0,
+                     l->n_uid_mappings ? "/linux/uidMappings" : "/linux/gidMappings",
+                     "id mappings, but no user namespace to map ids for");
+        return error_hint(pl->err, "add {\"type\": \"user\"} to /linux/namespaces");
+    }
+    if (planner_is_new(pl, NS_USER) && (!l->n_uid_mappings || !l->n_gid_mappings))
+        return error_set_at(pl->err, "config.invalid", 0,
+                            l->n_uid_mappings ? "/linux/gidMappings" : "/linux/uidMappings",
+                            "the new user namespace needs \"uidMappings\" and \"gidMappings\"");
+    return 0;
+}
+
 int planner_id_maps(struct planner *pl) {
     const struct spec_linux *l = &pl->spec->linux_;
     const struct spec_process *process = pl->spec->process;
+    if (check_mappings(pl) < 0)
+        return -1;
     if (!planner_is_new(pl, NS_USER)) {
         if (l->n_uid_mappings)
             pl->p->expected_uid_map = map_text(pl, l->uid_mappings, l->n_uid_mappings);
@@ -83,6 +102,12 @@ int planner_id_maps(struct planner *pl) {
     return 0;
 }
 
+static void name_step(struct planner *pl, enum step_op op, const char *origin, const char *text) {
+    struct step *s = planner_child(pl, op, origin);
+    s->text = text;
+    s->best_effort = pl->best_effort;
+}
+
 void planner_enter_namespaces(struct planner *pl) {
     const struct spec *spec = pl->spec;
     if (pl->p->cgroup && pl->p->cgroup->n_dirs)
@@ -90,6 +115,8 @@ void planner_enter_namespaces(struct planner *pl) {
     if (planner_ns(pl, NS_MOUNT)->path)
         planner_child(pl, STEP_JOIN_MOUNT_NAMESPACE,
                       planner_origin(pl, "linux/namespaces", planner_ns(pl, NS_MOUNT)->index));
+    if (pl->p->supervised)
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
     if (pl->userns)
         planner_child(pl, STEP_WAIT_MAPS, "/linux/uidMappings");
     if (planner_is_new(pl, NS_CGROUP))
@@ -103,9 +130,9 @@ void planner_enter_namespaces(struct planner *pl) {
                       planner_origin(pl, "linux/namespaces", planner_ns(pl, NS_NETWORK)->index));
     planner_child(pl, STEP_NEW_SESSION, "default:session");
     if (pl->request->keyring)
-        planner_child(pl, STEP_KEYRING, "default:keyring")->text = pl->request->keyring;
+        name_step(pl, STEP_KEYRING, "default:keyring", pl->request->keyring);
     if (spec->hostname)
-        planner_child(pl, STEP_HOSTNAME, "/hostname")->text = spec->hostname;
+        name_step(pl, STEP_HOSTNAME, "/hostname", spec->hostname);
     if (spec->domainname)
-        planner_child(pl, STEP_DOMAINNAME, "/domainname")->text = spec->domainname;
+        name_step(pl, STEP_DOMAINNAME, "/domainname", spec->domainname);
 }

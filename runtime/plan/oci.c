@@ -3,6 +3,7 @@
 // for.
 #include "config.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -106,6 +107,8 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
     struct plan *p = planner_begin(&pl, "oci");
     planner_namespaces(&pl);
     pl.enter = !pl.own_mounts ? STEP_CHROOT : request->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT_ROOT;
+    p->root_entry = !pl.own_mounts ? "chroot" : request->no_pivot ? "move" : "pivot_root";
+    p->kill = p->clone_flags & CLONE_NEWPID ? "pid-namespace" : "cgroup";
     if (planner_id_maps(&pl) < 0 || planner_check_terminal(&pl) < 0 || planner_translate_cgroups(&pl) < 0)
         return NULL;
     planner_survey_mounts(&pl);

@@ -22,6 +22,7 @@ struct planner {
     bool dev_is_bind;    // /dev is bound from the host: nothing is made in it
     bool borrow_devices; // device nodes are always bound from the host, never made
     bool best_effort;    // names and the session keyring: a failure is a warning
+    bool outer_terminal; // the terminal comes from the outer devpts
     bool has_proc;       // there will be a /proc
     enum step_op enter;  // how the root is entered: STEP_PIVOT_ROOT, STEP_MOVE_ROOT, STEP_CHROOT
 };
