@@ -34,7 +34,7 @@ enum place_ability {
     PLACE_MOUNT_SETATTR,
     PLACE_PIVOT_ROOT,
     PLACE_CHROOT,
-    PLACE_MKNOD,
+    PLACE_MKNOD, // of a device that can then be opened, in a tmpfs of its own
     PLACE_SETGROUPS,
     PLACE_KEYRING,
     PLACE_SECCOMP,
@@ -47,10 +47,11 @@ enum place_ability {
 
 // Why something does not work; the words are stable and go into reports.
 struct place_answer {
-    int errnum;         // 0: it works
-    const char *cause;  // "proc-too-revealing", "sysfs-too-revealing", "no-capability", "seccomp", "lsm",
-                        // "sysctl-limit", "not-in-kernel", "read-only", "not-root-mount", "no-new-privs",
-                        // "no-subids", "unknown"; NULL when it works
+    int errnum;        // 0: it works
+    const char *cause; // "proc-too-revealing", "sysfs-too-revealing", "no-capability", "seccomp", "lsm",
+                       // "sysctl-limit", "not-in-kernel", "not-mounted", "not-delegated", "read-only",
+                       // "not-root-mount", "no-new-privs", "no-subids", "device-cgroup", "unknown"; NULL when
+                       // it works
     const char *unlock; // the exact thing that would change it, a phrase for people; NULL: nothing known
 };
 
@@ -60,13 +61,17 @@ struct place_range {
 
 struct host_place {
     bool probed;     // false: nothing was tried; every ability counts as there
-    bool new_userns; // tried from within a new user namespace
+    bool new_userns; // tried from within a new user namespace; false when that was refused, and the rest
+                     // tried without
     struct place_answer can[N_PLACE_ABILITIES];
     struct place_range *uids, *gids; // of our own user namespace, from /proc/self/{uid,gid}_map
     size_t n_uids, n_gids;
     bool no_new_privs;
     int seccomp_mode;
     int landlock_abi; // 0: none
+    struct place_answer
+        *cgroups; // of each of host_cgroups.hierarchies; can[PLACE_CGROUP] is the first refusal of these
+    size_t n_cgroups;
 };
 
 // The stable name of an ability ("procfs", "network-namespace"), for reports.
