@@ -52,6 +52,8 @@ struct state {
     size_t n_cgroups;
     const char *cgroup_manager; // "cgroupfs", "disabled"
     const char *isolation;      // "oci"
+    uint64_t root_mount; // ids of runtime/rootfs's struct rootfs_attached; both 0 with a mount namespace
+    uint64_t root_below; // of its own
     struct state_pair *annotations;
     size_t n_annotations;
     uint64_t owner_uid;        // who created it

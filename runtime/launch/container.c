@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,7 +67,8 @@ static void clear_remains(const struct state *old, void *arg) {
     struct error err;
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(old, arg, &n);
-    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0)
+    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0 ||
+        launch_unmount_root(old, &err) < 0)
         log_warning("%s", err.msg);
 }
 
@@ -132,12 +132,22 @@ static int step_seccomp(struct launch *l, const struct step *s, struct error *er
     return 0;
 }
 
+// Which mount init is going to attach on the host is written down before there is an init.
+static int remember_root(struct launch *l, const struct rootfs_source *root, struct error *err) {
+    struct rootfs_attached attached;
+    if (rootfs_attached_expect(&l->init.rootfs, root, &attached, err) < 0)
+        return -1;
+    l->state.root_mount = attached.mount;
+    l->state.root_below = attached.below;
+    return state_save(&l->dir, l->arena, &l->state, err);
+}
+
 static int step_open_root(struct launch *l, const struct step *s, struct error *err) {
     if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0)
         return -1;
     if (!s->source->is_dir)
         return error_set(err, "config.invalid", ENOTDIR, "the root %s", s->source->path);
-    return 0;
+    return l->plan->mounts_on_host ? remember_root(l, s->source, err) : 0;
 }
 
 static int step_open_source(struct launch *l, const struct step *s, struct error *err) {
@@ -367,7 +377,7 @@ static void roll_back(struct launch *l) {
     if (l->child.pid > 0 && has_create_hooks(l->plan->spec))
         hooks_run(&l->subject, HOOK_POSTSTOP, "stopped", 0, l->arena, &ignored);
     if (l->plan->mounts_on_host && l->child.pid > 0)
-        umount2(l->plan->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
+        launch_unmount_root(&l->state, &ignored);
     if (l->cgroup_made)
         cgroup_undo(&l->cgroup);
     if (l->pid_file_written)

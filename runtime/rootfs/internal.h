@@ -83,7 +83,7 @@ int copy_up(struct rootfs *r, const struct rootfs_mount *m, int from, int tmpfs,
 // ---- mountinfo.c: /proc/self/mountinfo, line by line, without memory.
 struct mountinfo_line {
     unsigned long id, parent;
-    const char *root, *point, *type, *optional; // octal escapes of point are decoded
+    const char *dev, *root, *point, *type, *optional; // octal escapes of point are decoded
 };
 struct mountinfo {
     int fd;

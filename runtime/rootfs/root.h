@@ -7,6 +7,8 @@
 #ifndef NOOK_RUNTIME_ROOTFS_ROOT_H
 #define NOOK_RUNTIME_ROOTFS_ROOT_H
 
+#include <stdint.h>
+
 #include "runtime/rootfs/rootfs.h"
 
 // A place of the host's file system, opened before anything of the container exists.
@@ -48,6 +50,29 @@ int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *
 
 // The root by descriptor alone, nothing is mounted. Parent or child.
 int rootfs_open_root(struct rootfs *r, const char *path, struct error *err);
+
+// Without a mount namespace of its own the container's root is a mount that the host sees, and that whoever
+// deletes the container has to unmount: that one, and nothing else that may be mounted at its path by then.
+// This is what the state remembers of it.
+struct rootfs_attached {
+    uint64_t mount; // id of our clone; unique for ever (Linux 6.8), else mountinfo's, which may come back
+                    // when the mount is gone; 0: not known
+    uint64_t
+        below; // without open_tree(2): mountinfo's id of the mount that ours will be put on; 0: not known
+};
+
+// Parent, after rootfs_source_open(root) and before init is born: how to know again what init will attach.
+int rootfs_attached_expect(struct rootfs *r, const struct rootfs_source *root, struct rootfs_attached *out,
+                           struct error *err);
+
+// Parent, when what the state remembered is lost: a mount at `path` counts as ours that shows just the
+// directory which it covers.
+int rootfs_attached_guess(struct rootfs *r, const char *path, struct rootfs_attached *out, struct error *err);
+
+// Parent. Unmounts the root at `path`, with all below it, if what is on top there is ours; nothing known,
+// nothing mounted there, or only somebody else's: 0. -1 with *err when ours is there but cannot be reached.
+int rootfs_attached_remove(struct rootfs *r, const char *path, const struct rootfs_attached *a,
+                           struct error *err);
 
 // pivot_root(".", ".") into root_fd; the old root becomes a slave and is unmounted lazily. The cwd is "/"
 // then. An EINVAL is explained: root on an initramfs, a chroot, or a shared parent mount.
