@@ -233,13 +233,10 @@ static int step_join(struct launch *l, const struct step *s, struct error *err) 
 }
 
 static void close_sources(const struct plan *p) {
-    for (size_t i = 0; i < p->parent.n; i++) {
-        const struct step *s = &p->parent.list[i];
-        if (s->op == STEP_OPEN_ROOT || s->op == STEP_OPEN_SOURCE)
-            rootfs_source_close(s->source);
-        for (size_t k = 0; s->op == STEP_OPEN_DEVICES && k < s->devices->n; k++)
-            rootfs_source_close(&s->devices->list[k].from);
-    }
+    const char *ignored;
+    struct rootfs_source *s;
+    for (size_t i = 0; (s = plan_source(p, i, &ignored)); i++)
+        rootfs_source_close(s);
 }
 
 static int step_clone(struct launch *l, const struct step *s, struct error *err) {
@@ -325,6 +322,21 @@ static int run_runtime_hooks(struct launch *l, struct error *err) {
     return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.pid, l->arena, err);
 }
 
+// A source that init's user namespace may not reach: opened with our eyes in init's mount namespace.
+static int give_source(struct launch *l, int32_t number, int their_root, struct error *err) {
+    const char *origin = NULL;
+    cleanup_fd int root = their_root;
+    const struct rootfs_source *s = number < 0 ? NULL : plan_source(l->plan, (size_t)number, &origin);
+    if (!s || root < 0)
+        return error_set(err, "init.protocol", 0, "init asked for a source that is not in the plan");
+    cleanup_fd int fd = rootfs_source_open_below(root, s, err);
+    if (fd < 0)
+        return error_where(err, NULL, origin);
+    if (message_send(l->sock, MESSAGE_GO, 0, fd) < 0)
+        return error_set(err, "init.died", errno, "init ended while the runtime worked for it");
+    return 0;
+}
+
 static int answer(void *arg, const struct message *m, int fd, struct error *err) {
     struct launch *l = arg;
     int rc = 0;
@@ -338,6 +350,8 @@ static int answer(void *arg, const struct message *m, int fd, struct error *err)
     case MESSAGE_HOOKS:
         rc = run_runtime_hooks(l, err);
         break;
+    case MESSAGE_SOURCE:
+        return give_source(l, m->value, fd, err);
     case MESSAGE_TERMINAL:
         l->terminal = fd;
         return 0;

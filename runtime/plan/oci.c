@@ -126,10 +126,10 @@ static void open_source(struct planner *pl, struct rootfs_source *source, const 
     *source = (struct rootfs_source)ROOTFS_SOURCE_NONE;
     source->path = path;
     source->recursive = recursive;
-    // Only who is born in a new user namespace needs the parent's privilege to clone them, and what is to
-    // stay shared with the host has to be cloned before init's mounts become slaves of the host's.
+    // What is to stay shared with the host has to be cloned before init's mounts become slaves of the host's;
+    // but those of a user namespace always are, and what it clones keeps the host's locks.
     bool shared = pl->spec->linux_.rootfs_propagation & MS_SHARED;
-    source->late = pl->own_mounts && !pl->userns && !shared;
+    source->late = pl->own_mounts && (pl->userns || !shared);
     struct step *s = parent(pl, STEP_OPEN_SOURCE, where);
     s->source = source;
     s->optional = optional;
@@ -342,8 +342,10 @@ static void plan_devices(struct planner *pl) {
         !pl->userns && pl->host->in_initial_userns && (pl->host->permitted & (1ULL << CAP_MKNOD));
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
-            if (d->list[i].type != 'p')
+            if (d->list[i].type != 'p') {
                 d->list[i].from.path = d->list[i].path;
+                d->list[i].from.late = pl->own_mounts && pl->userns;
+            }
         parent(pl, STEP_OPEN_DEVICES, "/linux/devices")->devices = d;
         pl->p->bind_devices = true;
     }
@@ -530,6 +532,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
     p->root.recursive = true;
 
     plan_namespaces(&pl);
+    p->root.late = pl.own_mounts && pl.userns;
     if (plan_id_maps(&pl) < 0 || check_terminal(&pl) < 0 || translate_cgroups(&pl) < 0)
         return NULL;
     survey_mounts(&pl);
