@@ -42,8 +42,8 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
 // that it is the file that the parent saw. err->err is EACCES when a user namespace may not reach it: then
 // the parent opens it in the child's mount namespace, whose root the child gives it, and the child takes it.
 int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error *err);
-int rootfs_source_open_below(int root, const struct rootfs_source *s, struct error *err);     // a descriptor
-int rootfs_source_take(struct rootfs *r, struct rootfs_source *s, int fd, struct error *err); // keeps fd
+int rootfs_source_open_below(int root, const struct rootfs_source *s, struct error *err); // a descriptor
+int rootfs_source_take(struct rootfs *r, struct rootfs_source *s, int given, struct error *err); // keeps it
 void rootfs_source_close(struct rootfs_source *s);
 
 // The whole mount namespace is made MS_REC|MS_SLAVE (propagation 0, MS_SLAVE, MS_SHARED) or MS_REC|MS_PRIVATE
