@@ -64,6 +64,10 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
 // The recorded cgroups as the cgroup room wants them.
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
 
+// Unmounts the root of a container without a mount namespace of its own, if it is mounted. 0, or -1 with
+// *err.
+int launch_unmount_root(const struct state *state, struct error *err);
+
 // delete: removes what is left of a stopped container: cgroups, mounts, state; runs the poststop hooks (their
 // failure is a warning). spec: when the caller has it, else NULL. Closes dir. 0, or -1 with *err.
 int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
