@@ -18,6 +18,7 @@
 #include "lib/str.h"
 #include "runtime/config/parse.h"
 #include "runtime/launch/notify.h"
+#include "runtime/launch/selfexe.h"
 
 enum { MAX_CONFIG = 64 << 20 };
 
@@ -87,9 +88,12 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         .foreground = !wait_start && !o->detach,
         .keep = o->keep,
         .trace = c->trace,
+        .image = -1,
     };
     settle_descriptors(o, &r->plan);
     if (command_close_leaks(r->plan.preserve_fds, err) < 0)
+        return NULL;
+    if (!o->dry && selfexe_protect(c->argv, &r->image, err) < 0)
         return NULL;
     if (notify_host_socket())
         r->plan.notify_directory = arena_printf(a, "%s/%s/%s", c->root, c->args[0], NOTIFY_DIRECTORY);

@@ -20,6 +20,7 @@ struct launch_request {
     const char *cgroup_manager; // for the state: "cgroupfs", "disabled"
     const char *config_text;    // config.json as read, copied to the state directory
     size_t config_size;
+    int image;         // of selfexe_protect: closed by the launch
     bool foreground;   // run without --detach: wait for the program and delete the container
     bool keep;         // run --keep: do not delete it
     const char *trace; // --trace FILE, or NULL
@@ -44,6 +45,7 @@ struct exec_request {
     size_t n_cgroups;
     const char *pid_file, *console_socket;
     unsigned preserve_fds;
+    int image; // of selfexe_protect: closed by the launch
     bool detach;
     const char *trace;
 };
