@@ -22,6 +22,7 @@ struct launch_request {
     size_t config_size;
     const char
         *report; // JSON of what the isolation does not enforce, kept in the state directory; NULL: nothing
+    int image;   // of selfexe_protect: closed by the launch
     bool foreground;   // run without --detach: wait for the program and delete the container
     bool keep;         // run --keep: do not delete it
     const char *trace; // --trace FILE, or NULL
@@ -46,6 +47,7 @@ struct exec_request {
     size_t n_cgroups;
     const char *pid_file, *console_socket;
     unsigned preserve_fds;
+    int image; // of selfexe_protect: closed by the launch
     bool detach;
     const char *trace;
 };
