@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import engine_bundle
 import harness
 import look
 import place as place_module
@@ -164,6 +165,24 @@ def placed_box(placed_nook, tmp, tag, tools):
     """One bundle and its container, in there."""
     placed_nook.ids.append(f"{tag}-0")
     return place_module.PlacedBox(placed_nook, f"{tag}-0", tmp / "b0", tools)
+
+
+@pytest.fixture(scope="session")
+def engine_bundles(session_dir, tools):
+    """Bundles as the engines make them, by the names of engine_bundle.VARIANTS."""
+    return engine_bundle.make(session_dir / "engines", tools)
+
+
+@pytest.fixture
+def engine_box(request, engine_bundles, placed_nook, tmp, tag):
+    """A copy of the bundle that the test is parametrized with (indirectly), and its container, in the test's place."""
+    if request.param not in engine_bundles:
+        pytest.skip(f"{request.param.split('-')[0]} is not installed")
+    placed_nook.ids.append(f"{tag}-0")
+    box = place_module.EngineBox(placed_nook, f"{tag}-0", tmp / "b0", engine_bundles[request.param])
+    if "cgroupsPath" in box.linux:
+        box.linux["cgroupsPath"] = f"/{tag}"  # ours, not the engine's: it is looked for at the end
+    return box
 
 
 @pytest.fixture

@@ -254,3 +254,15 @@ class PlacedBox(harness.Box):
 
     def leftovers(self):
         return super().leftovers() + [f"process {look.describe(p)}" for p in self.nook.place.left()]
+
+
+class EngineBox(PlacedBox):
+    """A copy of a bundle that an engine made (engine_bundle.Made), and the container made of it in there."""
+
+    def __init__(self, nook, id, dir, made):
+        super().__init__(nook, id, dir, None)
+        self.config = made.copy(dir)
+        self.write()
+
+    def _build(self, tools):
+        self.dir.mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import engine_bundle
 import harness
 import look
 import place as places
@@ -274,10 +275,15 @@ def run_other(runtime, place, tmp, tools, tag):
     box.config["mounts"][2]["options"].remove("gid=5")
     box.process["capabilities"] = {}
     box.sh("echo it runs").write()
+    place.give(box.dir)
+    return run_bundle(runtime, place, tmp, tag, box.dir)
+
+
+def run_bundle(runtime, place, tmp, tag, bundle):
     root = tmp / "other"
     root.mkdir()
-    place.give(box.dir, root)
-    return place.run(runtime, "--root", root, *RUNTIMES[runtime], "run", "--no-new-keyring", "--bundle", box.dir, tag)
+    place.give(root)
+    return place.run(runtime, "--root", root, *RUNTIMES[runtime], "run", "--no-new-keyring", "--bundle", bundle, tag)
 
 
 @pytest.mark.parametrize("level", ["open", *INNER])
@@ -296,3 +302,40 @@ def test_others_cannot_mount_proc(runtime, make_place, tmp, tools, tag, level):
 def test_others_cannot_make_namespaces(runtime, make_place, tmp, tools, tag, level):
     place = make_place(level, setup=PURE_V1)
     fails(run_other(runtime, place, tmp, tools, tag), "(clone|unshare).*not permitted")
+
+
+# ---------------------------------------------------------------------------------------------- engines' bundles
+
+PODS = ["podman-pod", "podman-shared", "podman-readonly", "buildah", "buildah-rootless"]
+
+
+@in_places("open")
+@pytest.mark.parametrize("engine_box", engine_bundle.VARIANTS, indirect=True)
+def test_an_engines_bundle_runs_outside(engine_box, place):
+    script = "id -u; cat /etc/hostname; echo; [ -c /dev/null ] && grep -q ' /dev/shm ' /proc/mounts && echo fine"
+    lines = engine_box.sh(script).run().ok().lines()
+    assert lines[0] == "0" and len(lines[1]) == 12 and lines[-1] == "fine"
+
+
+@in_places("C")
+@pytest.mark.parametrize("engine_box", ["podman"], indirect=True)
+def test_an_engines_bundle_is_what_the_engine_made(engine_box, engine_bundles, place):
+    config = engine_bundles["podman"].config
+    assert config["linux"]["resources"]["pids"] == {"limit": 2048} and "seccomp" in config["linux"]
+    assert config["linux"]["cgroupsPath"].startswith("/libpod_parent/libpod-")
+    assert config["annotations"]["io.container.manager"] == "libpod"
+    assert place.run("stat", "-c", "%u", engine_box.dir, engine_box.rootfs / "etc/passwd").ok().lines() == ["0", "0"]
+    assert place.run("test", "-w", engine_box.rootfs / "etc").rc == 0
+    binds = [m for m in engine_box.config["mounts"] if m["type"] == "bind"]
+    assert binds and all(m["source"].startswith(f"{engine_box.dir}/sources/") for m in binds)
+
+
+@pytest.mark.parametrize("name", PODS)
+@pytest.mark.parametrize("level", INNER)
+def test_others_fail_with_engines_bundles(runtime, make_place, engine_bundles, tmp, tag, level, name):
+    if name not in engine_bundles:
+        pytest.skip(f"{name.split('-')[0]} is not installed")
+    place = make_place(level, setup=PURE_V1)
+    engine_bundles[name].copy(tmp / "b")
+    place.give(tmp / "b")
+    fails(run_bundle(runtime, place, tmp, tag, tmp / "b"), "mount.*proc.*not permitted|/proc/sys/net/.*read-only")
