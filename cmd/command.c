@@ -14,11 +14,12 @@
 #include "runtime/cgroup/cgroup.h"
 
 int command_check_supported(const struct command *c, struct error *err) {
-    if (!str_eq(c->isolation, "oci")) {
-        error_set(err, "isolation.unsupported", 0, "isolation \"%s\" is not supported by this version",
-                  c->isolation);
-        return error_hint(err, "leave out --isolation and $NOOK_ISOLATION, or set them to oci");
-    }
+    static const char *const isolations[] = { "oci", "chroot", "bare", "auto" };
+    bool known = false;
+    for (size_t i = 0; i < sizeof(isolations) / sizeof(isolations[0]); i++)
+        known = known || str_eq(c->isolation, isolations[i]);
+    if (!known) // the option's words were checked: it comes from the environment
+        return error_set(err, "usage", 0, "$NOOK_ISOLATION is \"%s\": it must be oci, chroot, bare or auto", c->isolation);
     if (c->cgroup_manager == CGROUP_MANAGER_SYSTEMD) {
         error_set(err, "cgroup.systemd-unsupported", 0,
                   "the systemd cgroup manager is not supported by this version");
@@ -74,9 +75,9 @@ int command_print(const char *text, struct error *err) {
     return 0;
 }
 
-int command_close_leaks(unsigned preserve, struct error *err) {
-    int keep[] = { log_fd() };
-    if (fd_close_other(3 + (int)preserve, keep, 1, -1) < 0)
+int command_close_leaks(unsigned preserve, int also, struct error *err) {
+    int keep[] = { log_fd(), also };
+    if (fd_close_other(3 + (int)preserve, keep, 2, -1) < 0)
         return error_set(err, "fd.failed", errno, "close the caller's descriptors");
     return 0;
 }

@@ -21,7 +21,7 @@ struct command {
 
     // Global options as they were given (NULL, false: not given).
     struct {
-        const char *root, *log, *log_format, *log_level, *cgroup_manager, *isolation, *trace, *rootless;
+        const char *root, *log, *log_format, *log_level, *cgroup_manager, *isolation, *trace, *rootless, *chroot_policy, *chroot_dev;
         bool debug, systemd_cgroup, version;
     } global;
 
@@ -29,7 +29,8 @@ struct command {
     const char *root; // never NULL: --root, absolute, or the default
     bool root_given;
     const char *trace;     // --trace FILE: chrome trace-event JSON, or NULL
-    const char *isolation; // "oci"
+    const char *isolation; // "oci", "chroot", "bare", "auto"
+    bool chroot_warn;      // --chroot-policy=warn
     bool debug;
     enum command_cgroup_manager cgroup_manager;
 
@@ -55,11 +56,11 @@ struct verb {
     int (*run)(struct command *c, struct error *err);
 };
 
-extern const struct verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_explain;
+extern const struct verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_explain, verb_check;
 extern const struct verb verb_state, verb_list, verb_spec, verb_features;
 
-// For create, run and explain: what was asked globally and is not in this version (the systemd cgroup
-// manager, another isolation) is refused here, so that no other verb of such a container fails. 0, or -1 with
+// For create, run, explain and check: what was asked globally and is not in this version (the systemd cgroup
+// manager) or makes no sense is refused here, so that no other verb of such a container fails. 0, or -1 with
 // *err.
 int command_check_supported(const struct command *c, struct error *err);
 
@@ -74,9 +75,9 @@ enum state_status command_status(const struct command *c, const struct state_dir
 // (engine-contract 1.6). pid is 0 when stopped.
 void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner);
 
-// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more and the log's, before
+// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more, the log's and `also` (-1: none), before
 // anything else is opened: none may ever be seen in a container. 0, or -1 with *err.
-int command_close_leaks(unsigned preserve, struct error *err);
+int command_close_leaks(unsigned preserve, int also, struct error *err);
 
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.
 int command_print(const char *text, struct error *err);

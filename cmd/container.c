@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/isolation.h"
 #include "lib/clock.h"
 #include "lib/fd.h"
 #include "lib/log.h"
@@ -56,7 +57,8 @@ static const char *keyring_name(const struct command *c) {
     return arena_printf(c->arena, "nook:%s:%s", c->args[0], now);
 }
 
-struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
+struct spec *container_read(struct command *c, bool wait_start, struct launch_request *r, struct host *host,
+                            struct error *err) {
     const struct container_options *o = c->options;
     struct arena *a = c->arena;
     if (command_check_supported(c, err) < 0 || config_check_id(c->args[0], err) < 0)
@@ -81,7 +83,8 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
                   .wait_start = wait_start,
                   .no_cgroup = c->cgroup_manager == CGROUP_MANAGER_DISABLED,
                   .detach = wait_start || o->detach,
-                  .dry = o->dry },
+                  .dry = o->dry,
+                  .chroot_dev_host = c->global.chroot_dev && str_eq(c->global.chroot_dev, "host") },
         .root = c->root,
         .cgroup_manager = c->cgroup_manager == CGROUP_MANAGER_DISABLED ? "disabled" : "cgroupfs",
         .foreground = !wait_start && !o->detach,
@@ -89,8 +92,11 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         .trace = c->trace,
     };
     settle_descriptors(o, &r->plan);
-    if (command_close_leaks(r->plan.preserve_fds, err) < 0)
+    int report = isolation_report_fd(o->report, r->plan.preserve_fds, err);
+    if (report == -2 || command_close_leaks(r->plan.preserve_fds, report, err) < 0)
         return NULL;
+    if (report > STDERR_FILENO)
+        fcntl(report, F_SETFD, FD_CLOEXEC);
     if (notify_host_socket())
         r->plan.notify_directory = arena_printf(a, "%s/%s/%s", c->root, c->args[0], NOTIFY_DIRECTORY);
     const char *name = o->config && *o->config ? o->config : "config.json";
@@ -105,8 +111,25 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
         log_warning("NOTIFY_SOCKET is not passed to a container with a terminal in the foreground");
         r->plan.notify_directory = NULL;
     }
+    return host_probe(host, cgroup_needed(spec, a), a, err) < 0 ? NULL : spec;
+}
+
+struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
+    const struct container_options *o = c->options;
     struct host host = { 0 };
-    if (host_probe(&host, cgroup_needed(spec, a), a, err) < 0)
+    struct isolation isolation;
+    struct spec *spec = container_read(c, wait_start, r, &host, err);
+    if (!spec || isolation_plan(c, spec, &r->plan, &host, &isolation, err) < 0)
         return NULL;
-    return plan_oci(spec, &r->plan, &host, a, err);
+    r->report = isolation_report(&isolation, c->arena);
+    // A refusal is reported, too: it is then that the report is read.
+    struct error report_error;
+    bool reported = !o->report || isolation_write_report(o->report, r->report ? r->report : "{\"level\": \"oci\"}", &report_error) == 0;
+    if (isolation_settle(c, &isolation, err) < 0)
+        return NULL;
+    if (!reported) {
+        *err = report_error;
+        return NULL;
+    }
+    return isolation.plan;
 }

@@ -11,8 +11,9 @@ struct container_options {
     uint64_t preserve_fds;
     bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
     const char *pidfd_socket;
-    const char *format; // explain
-    bool dry;           // explain
+    const char *report; // create, run: --report
+    const char *format; // explain, check
+    bool dry;           // explain, check
 };
 
 // The options of create; run's are these and detach, keep.
@@ -51,6 +52,11 @@ struct container_options {
           .arg = "N",                                                                       \
           .max = 65536,                                                                     \
           .help = "pass N more descriptors, from 3 on, to the program" },                   \
+        { .name = "report",                                                                 \
+          .kind = OPTION_STRING,                                                            \
+          .offset = CONTAINER_OPTION(report),                                               \
+          .arg = "FILE|fd:N",                                                               \
+          .help = "write what the isolation does not enforce, as JSON" },                   \
         { .name = "no-pivot",                                                               \
           .kind = OPTION_FLAG,                                                              \
           .offset = CONTAINER_OPTION(no_pivot),                                             \
@@ -62,6 +68,11 @@ struct container_options {
     {                                                                                       \
         .name = "no-subreaper", .kind = OPTION_FLAG, .offset = OPTION_IGNORED, .help = NULL \
     }
+
+// Reads and validates config.json of the container args[0], looks at the host; fills *request and *host. Nothing is touched
+// yet. The spec, or NULL with *err.
+struct spec *container_read(struct command *c, bool wait_start, struct launch_request *request, struct host *host,
+                            struct error *err);
 
 // Reads, validates and plans the container args[0] of the bundle; fills *request. Nothing is touched yet. The
 // plan, or NULL with *err.

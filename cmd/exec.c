@@ -236,7 +236,7 @@ static int cmd_exec(struct command *c, struct error *err) {
         error_set(err, "unsupported", 0, "--pidfd-socket is not supported by this version");
         return error_prefix(err, "exec failed");
     }
-    if (command_close_leaks((unsigned)o->preserve_fds, err) < 0)
+    if (command_close_leaks((unsigned)o->preserve_fds, -1, err) < 0)
         return error_prefix(err, "exec failed");
     struct state_dir dir = STATE_DIR_NONE;
     struct state s;

@@ -5,6 +5,7 @@ libnook_a_SOURCES += \
 	cmd/signals.c
 
 nook_SOURCES += \
+	cmd/check.c \
 	cmd/command.c cmd/command.h \
 	cmd/container.c cmd/container.h \
 	cmd/create.c \
@@ -13,6 +14,7 @@ nook_SOURCES += \
 	cmd/explain.c \
 	cmd/features.c \
 	cmd/help.c cmd/help.h \
+	cmd/isolation.c cmd/isolation.h \
 	cmd/kill.c \
 	cmd/list.c \
 	cmd/main.c \

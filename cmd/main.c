@@ -17,7 +17,7 @@
 
 const struct verb *const verbs[] = {
     &verb_create, &verb_start, &verb_run,  &verb_exec,     &verb_kill,    &verb_delete,
-    &verb_state,  &verb_list,  &verb_spec, &verb_features, &verb_explain, NULL,
+    &verb_state,  &verb_list,  &verb_spec, &verb_features, &verb_explain, &verb_check, NULL,
 };
 
 // Verbs of runc and crun that are not in this version. Each is refused before its options are read, --help
@@ -28,6 +28,8 @@ static const char *const unsupported_verbs[] = {
 
 static const struct option_choice log_formats[] = { { "text" }, { "json" }, { NULL } };
 static const struct option_choice managers[] = { { "cgroupfs" }, { "systemd" }, { "disabled" }, { NULL } };
+static const struct option_choice policies[] = { { "strict" }, { "warn" }, { NULL } };
+static const struct option_choice dev_kinds[] = { { "nook" }, { "host" }, { NULL } };
 static const struct option_choice isolations[] = {
     { "oci" }, { "chroot" }, { "bare" }, { "auto" }, { NULL }
 };
@@ -74,7 +76,19 @@ const struct option global_options[] = {
       .offset = GLOBAL(isolation),
       .arg = "NAME",
       .choices = isolations,
-      .help = "oci (the default, and the only one in this version); also $NOOK_ISOLATION" },
+      .help = "oci (the default), chroot, bare or auto; also $NOOK_ISOLATION; see docs/isolation.md" },
+    { .name = "chroot-policy",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(chroot_policy),
+      .arg = "NAME",
+      .choices = policies,
+      .help = "strict (the default): refuse what the isolation cannot enforce; warn: go on without" },
+    { .name = "chroot-dev",
+      .kind = OPTION_STRING,
+      .offset = GLOBAL(chroot_dev),
+      .arg = "NAME",
+      .choices = dev_kinds,
+      .help = "in chroot isolation: nook (the default), a /dev of its own, or host, the whole outer one" },
     { .name = "trace",
       .kind = OPTION_STRING,
       .offset = GLOBAL(trace),
@@ -122,6 +136,7 @@ static int open_log(const struct command *c, struct error *err) {
 static int settle_globals(struct command *c, struct error *err) {
     const char *isolation = c->global.isolation ? c->global.isolation : getenv("NOOK_ISOLATION");
     c->isolation = isolation && *isolation ? isolation : "oci";
+    c->chroot_warn = c->global.chroot_policy && str_eq(c->global.chroot_policy, "warn");
     c->debug = c->global.debug;
     c->trace = c->global.trace;
     if (c->global.cgroup_manager && str_eq(c->global.cgroup_manager, "disabled"))

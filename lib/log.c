@@ -209,6 +209,17 @@ void log_message(enum log_level level, const char *fmt, ...) {
     errno = saved;
 }
 
+void log_notice(const char *fmt, ...) {
+    char text[3072];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    to_stderr("warning: ", text);
+    to_target(LOG_LEVEL_WARNING, text, NULL);
+}
+
 void log_error(const struct error *err) {
     char text[3072];
     error_format(err, text, sizeof(text));

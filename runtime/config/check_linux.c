@@ -61,22 +61,11 @@ static int collect_namespaces(struct check *c, struct raw_config *raw) {
     return 0;
 }
 
-static int check_user_namespace(struct check *c, const struct spec_linux *linux_) {
-    const struct spec_namespace *user = &linux_->namespaces[NS_USER];
-    const char *given = linux_->n_uid_mappings ? "/linux/uidMappings" : "/linux/gidMappings";
-    if (check_id_mappings(c, "/linux/uidMappings", linux_->uid_mappings, linux_->n_uid_mappings) < 0 ||
-        check_id_mappings(c, "/linux/gidMappings", linux_->gid_mappings, linux_->n_gid_mappings) < 0)
+// Which mappings a namespace needs is the isolation's business: the planners say.
+static int check_mappings_of_ids(struct check *c, const struct spec_linux *linux_) {
+    if (check_id_mappings(c, "/linux/uidMappings", linux_->uid_mappings, linux_->n_uid_mappings) < 0)
         return -1;
-    if ((linux_->n_uid_mappings || linux_->n_gid_mappings) && !user->present) {
-        INVALID(c, given, "id mappings, but no user namespace to map ids for");
-        return error_hint(c->err, "add {\"type\": \"user\"} to /linux/namespaces");
-    }
-    // Mappings beside the path of a namespace (podman --userns=container:X) must be those that it has: init
-    // compares them.
-    if (user->present && !user->path && (!linux_->n_uid_mappings || !linux_->n_gid_mappings))
-        return INVALID(c, AT(c, "/linux/%s", linux_->n_uid_mappings ? "gidMappings" : "uidMappings"),
-                       "the new user namespace needs \"uidMappings\" and \"gidMappings\"");
-    return 0;
+    return check_id_mappings(c, "/linux/gidMappings", linux_->gid_mappings, linux_->n_gid_mappings);
 }
 
 static int check_time_offsets(struct check *c, struct raw_config *raw) {
@@ -105,7 +94,7 @@ static int check_time_offsets(struct check *c, struct raw_config *raw) {
 }
 
 int check_namespaces(struct check *c, struct raw_config *raw) {
-    if (collect_namespaces(c, raw) < 0 || check_user_namespace(c, &raw->spec.linux_) < 0 ||
+    if (collect_namespaces(c, raw) < 0 || check_mappings_of_ids(c, &raw->spec.linux_) < 0 ||
         check_time_offsets(c, raw) < 0)
         return -1;
     if (raw->rootfs_propagation)

@@ -42,8 +42,7 @@ static const char *path_of(struct arena *a, const char *key) {
     }
 }
 
-// The namespace it belongs to, or -1.
-static int namespace_of(const char *path) {
+int config_sysctl_namespace(const char *path) {
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
         size_t n = strlen(allowed[i].path);
         bool tree = allowed[i].path[n - 1] == '/';
@@ -67,7 +66,7 @@ static int check_one(struct check *c, const struct spec_linux *linux_, const str
         INVALID(c, origin, "the sysctl %s is not set this way", check_quote(c, kv->key));
         return error_hint(c->err, "use \"hostname\" of config.json");
     }
-    int ns = namespace_of(path);
+    int ns = config_sysctl_namespace(path);
     if (ns < 0)
         return INVALID(
             c, origin,

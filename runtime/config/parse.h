@@ -32,6 +32,9 @@ int config_parse_user(const char *text, uint32_t *uid, uint32_t *gid, bool *has_
 // own).
 int config_check_id(const char *id, struct error *err);
 
+// The namespace that a sysctl, as a path below /proc/sys, belongs to: an enum spec_namespace_kind, or -1.
+int config_sysctl_namespace(const char *path);
+
 // JSON names and JSON-pointer names, for messages and for `features`.
 extern const char *const config_namespace_names[]; // by enum spec_namespace_kind: "pid", "network", ...
 extern const char *const config_hook_names[];      // by enum spec_hook_kind: "prestart", ...

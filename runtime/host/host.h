@@ -41,12 +41,15 @@ struct host_cgroups {
     const char *unmounted; // controllers of v1 hierarchies that exist and are mounted nowhere, or ""
 };
 
+struct host_place; // place.h
+
 struct host {
     uid_t euid;
     gid_t egid;
     bool in_initial_userns; // by the namespace's inode; an identity map alone proves nothing
     uint64_t permitted;     // own permitted capabilities, bit n = capability n
     struct host_cgroups cgroups;
+    const struct host_place *place; // NULL: not asked for, everything counts as possible
 };
 
 // Fills *h. `controllers` names those that the config needs, separated by commas (cgroup_needed() gives it;

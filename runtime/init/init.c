@@ -63,7 +63,12 @@ static int run_steps(struct init *in, const struct steps *steps, size_t from, st
             trace_add(in->trace, 2, step_name(s->op), s->origin, begin);
         // Engines match on the end of what the look-up says: nothing is put behind it (engine-contract 2.1).
         bool exact = s->op == STEP_FIND_EXECUTABLE || s->op == STEP_CWD;
-        if (run(in, s, err) < 0)
+        int rc = run(in, s, err);
+        if (rc < 0 && s->best_effort) {
+            init_warn(in, err->msg);
+            rc = 0;
+        }
+        if (rc < 0)
             return error_where(err, step_name(s->op), exact ? NULL : s->origin);
         trace_add(in->trace, 2, step_name(s->op), s->origin, begin);
     }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "runtime/process/attributes.h"
 #include "runtime/process/execve_explain.h"
 #include "runtime/process/labels.h"
+#include "runtime/process/landlock.h"
 #include "runtime/process/lookup.h"
 #include "runtime/process/rlimits.h"
 #include "runtime/process/stdio.h"
@@ -23,11 +25,11 @@
 
 // The master goes to who asked for it, the slave stays open until the stdio is exchanged.
 static int step_terminal(struct init *in, const struct step *s, struct error *err) {
-    (void)s;
-    int root = in->joins ? AT_FDCWD : in->rootfs.root_fd;
+    bool outer = in->joins || (s->flags & PLAN_OUTER_TERMINAL);
+    int root = outer ? AT_FDCWD : in->rootfs.root_fd;
     if (terminal_open(root, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
         return -1;
-    if (!in->joins && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
+    if (!outer && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
         return -1;
     if (in->console_sock >= 0) {
         if (terminal_send(in->console_sock, in->terminal_master, err) < 0)
@@ -108,6 +110,23 @@ static int step_user(struct init *in, const struct step *s, struct error *err) {
     return p->no_new_privileges ? no_new_privs_set(err) : 0;
 }
 
+static int step_signal_scope(struct init *in, const struct step *s, struct error *err) {
+    (void)in, (void)s;
+    return landlock_scope_signals(err) < 0 ? -1 : 0;
+}
+
+// The supervisor is our parent; if it is gone already, nobody will tell us.
+static int step_die_with_parent(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return error_set(err, "supervisor.failed", errno, "ask to be killed when the supervisor dies");
+    if (in->supervisor == 0)
+        in->supervisor = getppid();
+    if (getppid() != in->supervisor)
+        return error_set(err, "supervisor.failed", 0, "the supervisor has died");
+    return 0;
+}
+
 static int step_seccomp(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     if (seccomp_install(&in->seccomp, err) < 0)
@@ -130,7 +149,9 @@ const init_step init_process_steps[N_STEP_OPS] = {
     [STEP_RLIMITS] = step_rlimits,
     [STEP_STDIO] = step_stdio,
     [STEP_LABEL] = step_label,
+    [STEP_SIGNAL_SCOPE] = step_signal_scope,
     [STEP_USER] = step_user,
+    [STEP_DIE_WITH_PARENT] = step_die_with_parent,
     [STEP_SECCOMP] = step_seccomp,
     [STEP_EXECVE] = step_execve,
 };

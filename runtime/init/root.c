@@ -39,6 +39,15 @@ static int step_attach_root(struct init *in, const struct step *s, struct error 
     return rootfs_attach_root(&in->rootfs, root, err);
 }
 
+static int step_hold_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return rootfs_hold_root(&in->rootfs, (struct rootfs_source *)&in->plan->root, err);
+}
+
+static int step_readonly_tree(struct init *in, const struct step *s, struct error *err) {
+    return rootfs_readonly_tree(&in->rootfs, s->tree.path, s->tree.flags, err);
+}
+
 static int step_mount(struct init *in, const struct step *s, struct error *err) {
     if (s->mount->kind == ROOTFS_MOUNT_BIND && is_missing(s))
         return 0;
@@ -109,7 +118,9 @@ static int step_readonly_root(struct init *in, const struct step *s, struct erro
 const init_step init_root_steps[N_STEP_OPS] = {
     [STEP_PROPAGATION] = step_propagation,
     [STEP_ATTACH_ROOT] = step_attach_root,
+    [STEP_HOLD_ROOT] = step_hold_root,
     [STEP_MOUNT] = step_mount,
+    [STEP_READONLY_TREE] = step_readonly_tree,
     [STEP_READONLY_MOUNT] = step_readonly_mount,
     [STEP_DEVICES] = step_devices,
     [STEP_LINK] = step_link,

@@ -21,6 +21,7 @@
 #include "lib/pidfile.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "runtime/config/parse.h"
 #include "runtime/init/init.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
@@ -183,12 +184,6 @@ static int step_console_socket(struct launch *l, const struct step *s, struct er
     return l->init.console_sock < 0 ? -1 : 0;
 }
 
-static enum spec_namespace_kind namespace_of_sysctl(const char *path) {
-    if (str_starts(path, "net/"))
-        return NS_NETWORK;
-    return str_eq(path, "kernel/domainname") ? NS_UTS : NS_IPC;
-}
-
 // A namespace joined by path may be our own one: its sysctls are the host's (security.md 1e).
 static int check_sysctls(struct launch *l, const struct step *s, int fd, struct error *err) {
     const struct spec_linux *linux_ = &l->plan->spec->linux_;
@@ -199,7 +194,7 @@ static int check_sysctls(struct launch *l, const struct step *s, int fd, struct 
         joined.st_ino != own.st_ino || joined.st_dev != own.st_dev)
         return 0;
     for (size_t i = 0; i < linux_->n_sysctl; i++)
-        if (namespace_of_sysctl(linux_->sysctl_paths[i]) == s->join.kind)
+        if (config_sysctl_namespace(linux_->sysctl_paths[i]) == (int)s->join.kind)
             return error_set_at(err, "config.invalid", 0, "/linux/sysctl",
                                 "sysctl %s would change the host: the %s namespace %s is the runtime's own",
                                 linux_->sysctl[i].key, namespace_files[s->join.kind], s->join.path);

@@ -54,7 +54,15 @@ void plan_last_steps(struct plan *p, bool seccomp, struct arena *a) {
     bool early = seccomp && !process->capabilities && !process->no_new_privileges;
     if (early)
         plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");
+    // Who has no_new_privs may restrict itself, and so may who still has CAP_SYS_ADMIN.
+    if (p->scope_signals && !process->no_new_privileges)
+        plan_add(&p->final, a, STEP_SIGNAL_SCOPE, "default:supervisor");
     plan_add(&p->final, a, STEP_USER, "/process/user");
+    if (p->scope_signals && process->no_new_privileges)
+        plan_add(&p->final, a, STEP_SIGNAL_SCOPE, "default:supervisor");
+    // A change of ids takes it back, so it comes after the last one: PR_SET_PDEATHSIG(2const).
+    if (p->supervised)
+        plan_add(&p->final, a, STEP_DIE_WITH_PARENT, "default:supervisor");
     if (seccomp && !early)
         plan_add(&p->final, a, STEP_SECCOMP, "/linux/seccomp");
     plan_add(&p->final, a, STEP_EXECVE, "/process/args");

@@ -24,6 +24,7 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_CGROUP_DEVICES] = "cgroup-devices",
     [STEP_SECCOMP_PROGRAM] = "seccomp-program",
     [STEP_CONSOLE_SOCKET] = "console-socket",
+    [STEP_SUPERVISE] = "supervise",
     [STEP_CLONE] = "clone",
     [STEP_SAVE_STATE] = "save-state",
     [STEP_ID_MAPS] = "id-maps",
@@ -42,8 +43,10 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_DOMAINNAME] = "domainname",
     [STEP_PROPAGATION] = "propagation",
     [STEP_ATTACH_ROOT] = "attach-root",
+    [STEP_HOLD_ROOT] = "hold-root",
     [STEP_MOUNT] = "mount",
     [STEP_READONLY_MOUNT] = "readonly-mount",
+    [STEP_READONLY_TREE] = "readonly-tree",
     [STEP_DEVICES] = "devices",
     [STEP_LINK] = "link",
     [STEP_CWD] = "cwd",
@@ -65,7 +68,9 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_RLIMITS] = "rlimits",
     [STEP_STDIO] = "stdio",
     [STEP_LABEL] = "label",
+    [STEP_SIGNAL_SCOPE] = "signal-scope",
     [STEP_USER] = "user",
+    [STEP_DIE_WITH_PARENT] = "die-with-parent",
     [STEP_SECCOMP] = "seccomp",
     [STEP_EXECVE] = "execve",
 };
@@ -150,6 +155,8 @@ static const char *const fixed[N_STEP_OPS] = {
     [STEP_CLAIM_ID] = "take the id: make its state directory",
     [STEP_CGROUP_DEVICES] = "attach the device program to the cgroup",
     [STEP_SECCOMP_PROGRAM] = "get the seccomp filter's program, from the cache or by compiling the profile",
+    [STEP_SUPERVISE] =
+        "put a supervisor between this process and init: it will find all of the container's processes",
     [STEP_SAVE_STATE] = "write pid and start time to state.json, copy config.json",
     [STEP_ID_MAPS] = "write the process's uid and gid maps",
     [STEP_RUNTIME_HOOKS] = "run the prestart and createRuntime hooks when init asks",
@@ -160,17 +167,19 @@ static const char *const fixed[N_STEP_OPS] = {
     [STEP_LOOPBACK] = "bring the loopback interface up",
     [STEP_NEW_SESSION] = "become a session leader",
     [STEP_ATTACH_ROOT] = "attach the root's mount tree and open it",
-    [STEP_TERMINAL] = "open a terminal in the container's devpts, bind it to /dev/console",
+    [STEP_HOLD_ROOT] = "open the root, nothing is mounted",
     [STEP_WAIT_HOOKS] = "wait while the parent runs prestart and createRuntime hooks",
     [STEP_CREATE_CONTAINER_HOOKS] = "run the createContainer hooks",
     [STEP_PIVOT_ROOT] = "pivot_root into the root, let go of the host's",
     [STEP_MOVE_ROOT] = "move the root over / and chroot into it (--no-pivot)",
-    [STEP_CHROOT] = "chroot into the root (there is no new mount namespace)",
+    [STEP_CHROOT] = "chroot into the root",
     [STEP_READONLY_ROOT] = "make the root read-only",
     [STEP_WAIT_START] = "wait for `start`",
     [STEP_START_CONTAINER_HOOKS] = "run the startContainer hooks",
     [STEP_RLIMITS] = "set the resource limits of the process",
     [STEP_STDIO] = "give stdin, stdout and stderr to the container's user",
+    [STEP_SIGNAL_SCOPE] = "keep signals inside, by Landlock",
+    [STEP_DIE_WITH_PARENT] = "ask to be killed when the supervisor dies",
     [STEP_LABEL] = "set the security label for the program",
     [STEP_SECCOMP] = "install the seccomp filter",
 };
@@ -196,6 +205,13 @@ const char *step_describe(const struct step *s, const struct plan *p, struct are
     case STEP_CGROUP_WRITE:
         return arena_printf(a, "write \"%s\" to %s/%s", s->write->value, p->cgroup->dirs[s->write->dir].dir,
                             s->write->file);
+    case STEP_READONLY_TREE:
+        return arena_printf(a, "make %s and all mounts below it %s", s->tree.path,
+                            WORDS(s->tree.flags, mount_flags, a));
+    case STEP_TERMINAL:
+        return s->flags & PLAN_OUTER_TERMINAL
+                   ? "open a terminal in the outer devpts"
+                   : "open a terminal in the container's devpts, bind it to /dev/console";
     case STEP_CONSOLE_SOCKET:
         return arena_printf(a, "connect to the console socket %s", s->text);
     case STEP_CLONE:

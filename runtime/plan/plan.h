@@ -16,6 +16,7 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/config/spec.h"
 #include "runtime/host/host.h"
+#include "runtime/plan/finding.h"
 #include "runtime/rootfs/device.h"
 #include "runtime/rootfs/mount.h"
 #include "runtime/rootfs/root.h"
@@ -33,6 +34,7 @@ enum step_op {
     STEP_SECCOMP_PROGRAM, // look up in the cache or compile
     STEP_CONSOLE_SOCKET,  // connect to --console-socket; operand: text
     STEP_OOM_SCORE,       // lent to the parent itself, for the clone inherits it
+    STEP_SUPERVISE,       // a process between us and init, which finds all of the container's processes
     STEP_CLONE,           // operand: flags
     STEP_SAVE_STATE,
     STEP_ID_MAPS,
@@ -53,12 +55,14 @@ enum step_op {
     STEP_DOMAINNAME,  // operand: text
     STEP_PROPAGATION, // of the whole mount namespace; operand: flags
     STEP_ATTACH_ROOT,
+    STEP_HOLD_ROOT,      // open it, nothing is mounted
     STEP_MOUNT,          // operand: mount
     STEP_READONLY_MOUNT, // operand: text
+    STEP_READONLY_TREE,  // with all mounts below it, and proved; operand: tree
     STEP_DEVICES,        // operand: devices
     STEP_LINK,           // operand: link
     STEP_CWD,            // make process.cwd
-    STEP_TERMINAL,
+    STEP_TERMINAL,       // operand: flags, PLAN_OUTER_TERMINAL
     STEP_WAIT_HOOKS,
     STEP_CREATE_CONTAINER_HOOKS,
     STEP_PIVOT_ROOT,
@@ -77,7 +81,9 @@ enum step_op {
     STEP_RLIMITS,
     STEP_STDIO,
     STEP_LABEL,
-    STEP_USER, // groups, ids, capabilities, no_new_privs
+    STEP_SIGNAL_SCOPE,    // Landlock: signals stay inside
+    STEP_USER,            // groups, ids, capabilities, no_new_privs
+    STEP_DIE_WITH_PARENT, // the supervisor
     STEP_SECCOMP,
     STEP_EXECVE,
     N_STEP_OPS
@@ -93,6 +99,7 @@ struct step {
     enum step_op op;
     const char *origin; // JSON pointer ("/mounts/3") or "default:..."
     bool optional;      // a source that is missing takes its mount with it
+    bool best_effort;   // a failure is a warning
     union {
         struct rootfs_source *source;
         struct rootfs_mount *mount;
@@ -107,6 +114,10 @@ struct step {
             enum spec_namespace_kind kind;
             const char *path;
         } join;
+        struct {
+            const char *path;
+            unsigned long flags; // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC
+        } tree;
         unsigned long flags;
         const char *text;
     };
@@ -130,11 +141,18 @@ struct plan_request {
     bool wait_start; // create: init waits for `start`; run: it goes on at once
     bool no_cgroup;  // --cgroup-manager=disabled
     bool detach;
-    bool dry; // explain: nobody has to hold a terminal
+    bool dry;             // explain, check: nobody has to hold a terminal
+    bool chroot_dev_host; // chroot isolation: /dev is the outer one
 };
 
 struct plan {
-    const char *isolation; // "oci"
+    const char *isolation;  // "oci", "chroot", "bare"
+    const char *root_entry; // "pivot_root", "move", "chroot"
+    const char *kill;       // how all of its processes are found: "pid-namespace", "cgroup", "supervisor"
+    bool supervised;        // STEP_SUPERVISE is there
+    bool scope_signals;     // STEP_SIGNAL_SCOPE is there
+    struct plan_finding *findings; // what the isolation does not give
+    size_t n_findings;
     struct steps parent, child, final;
 
     const struct spec *spec;            // NULL for exec
@@ -159,6 +177,17 @@ struct plan {
 // this host. Everything lives in the arena.
 struct plan *plan_oci(const struct spec *spec, const struct plan_request *request, const struct host *host,
                       struct arena *a, struct error *err);
+
+// The planners of places where that is impossible, see docs/isolation.md: chroot borrows the outer /proc,
+// /sys and device nodes; bare does nothing but chroot(2). Both plan what is possible and list the rest in
+// plan->findings: it is for the caller to refuse a plan with findings that are to be refused. host->place
+// says what the place allows.
+struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
+                         struct arena *a, struct error *err);
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *request, const struct host *host,
+                       struct arena *a, struct error *err);
+
+enum { PLAN_OUTER_TERMINAL = 1 }; // the terminal is the outer devpts', not the container's
 
 // The planner of a process that joins a container.
 struct plan_exec_request {

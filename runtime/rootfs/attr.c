@@ -57,6 +57,17 @@ int mount_flags(int fd, unsigned long *flags) {
     return 0;
 }
 
+void mount_flag_words(unsigned long flags, char *out, size_t size) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < N_BITS; i++) {
+        if (!(flags & mount_bits[i].ms))
+            continue;
+        n += str_copy(out + n, size - n, n ? "," : "");
+        n += str_copy(out + n, size - n, mount_bits[i].name);
+    }
+}
+
 void mount_change_locked(int fd, uint64_t clr, char *out, size_t size) {
     unsigned long flags = 0;
     size_t n = 0;

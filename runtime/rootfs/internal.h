@@ -46,6 +46,8 @@ void mount_change_from_flags(struct mount_change *c, unsigned long flags, unsign
 // Changes the mount that fd is in (fd is of its root). 0, or -1 with errno. Without mount_setattr(2) by
 // remounts, which can do neither recursive attributes nor detached mounts: ENOSYS.
 int mount_change_apply(struct rootfs *r, int fd, bool attached, const struct mount_change *c);
+// MS_* flags as words: "ro,nosuid".
+void mount_flag_words(unsigned long flags, char *out, size_t size);
 // The flags among `clr` that the mount has, as words ("nosuid,nodev"), for an error.
 void mount_change_locked(int fd, uint64_t clr, char *out, size_t size);
 // The MS_* flags (those that a mount has of its own) of the mount that fd is in. 0, or -1 with errno.
@@ -83,7 +85,8 @@ int copy_up(struct rootfs *r, const struct rootfs_mount *m, int from, int tmpfs,
 // ---- mountinfo.c: /proc/self/mountinfo, line by line, without memory.
 struct mountinfo_line {
     unsigned long id, parent;
-    const char *root, *point, *type, *optional; // octal escapes of point are decoded
+    const char *root, *point, *flags, *type,
+        *optional; // flags: "ro,nosuid"; octal escapes of point are decoded
 };
 struct mountinfo {
     int fd;

@@ -16,4 +16,5 @@ libnook_a_SOURCES += \
 	runtime/rootfs/resolve.c runtime/rootfs/resolve.h \
 	runtime/rootfs/root.c runtime/rootfs/root.h \
 	runtime/rootfs/rootfs.c runtime/rootfs/rootfs.h \
-	runtime/rootfs/source.c
+	runtime/rootfs/source.c \
+	runtime/rootfs/tree.c

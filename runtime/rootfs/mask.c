@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "lib/fd.h"
@@ -57,10 +60,19 @@ static int mask_first_directory(struct rootfs *r, int target, const char *path, 
     return 0;
 }
 
+// What an outer runtime has masked stays as it is: a tmpfs, read-only, in which nothing is.
+static bool is_mask(int target, const struct stat *st) {
+    struct statfs fs;
+    return fstatfs(target, &fs) == 0 && fs.f_type == TMPFS_MAGIC && (fs.f_flags & ST_RDONLY) &&
+           st->st_nlink == 2 && st->st_size <= 40; // "." and ".."
+}
+
 static int mask_directory(struct rootfs *r, int target, const char *path, const struct stat *st,
                           struct error *err) {
     int failed;
     struct stat mask;
+    if (is_mask(target, st))
+        return 0;
     if (r->mask_fd < 0)
         return mask_first_directory(r, target, path, err);
     if (fstat(r->mask_fd, &mask) == 0 && mask.st_dev == st->st_dev)

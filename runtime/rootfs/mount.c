@@ -31,8 +31,10 @@ static const char *const proc_allowed[] = {
     NULL,
 };
 
-static bool must_be_real(const char *type) {
-    return str_eq(type, "proc") || str_eq(type, "sysfs") || str_eq(type, "cgroup") || str_eq(type, "cgroup2");
+static bool must_be_real(const struct rootfs_mount *m) {
+    const char *type = m->kind == ROOTFS_MOUNT_NEW ? m->type : "";
+    return m->real_place || str_eq(type, "proc") || str_eq(type, "sysfs") || str_eq(type, "cgroup") ||
+           str_eq(type, "cgroup2");
 }
 
 static bool allowed_in_proc(const char *name) {
@@ -61,9 +63,9 @@ static int check_place(const struct rootfs_mount *m, const char *real, struct er
 }
 
 static int target_failed(const struct rootfs_mount *m, int errnum, struct error *err) {
-    if (errnum == ELOOP && m->kind == ROOTFS_MOUNT_NEW && must_be_real(m->type))
+    if (errnum == ELOOP && must_be_real(m))
         return error_set(err, "mount.refused", 0, "refused to mount %s at %s: a symbolic link leads there",
-                         m->type, m->destination);
+                         m->kind == ROOTFS_MOUNT_NEW ? m->type : m->from.path, m->destination);
     if (errnum == ENOTDIR)
         return error_set(err, "mount.type", 0, "cannot mount at %s: a part of the path is not a directory",
                          m->destination);
@@ -78,7 +80,7 @@ static int target_failed(const struct rootfs_mount *m, int errnum, struct error 
 static int open_target(struct rootfs *r, struct rootfs_mount *m, char real[PATH_MAX], struct error *err) {
     bool file = m->kind == ROOTFS_MOUNT_BIND && !m->from.is_dir;
     unsigned flags = m->kind == ROOTFS_MOUNT_REMOUNT ? 0 : file ? ROOTFS_MAKE_FILE : ROOTFS_MAKE_DIR;
-    if (m->kind == ROOTFS_MOUNT_NEW && must_be_real(m->type))
+    if (must_be_real(m))
         flags |= ROOTFS_NO_LINKS;
     cleanup_fd int fd = m->copy_up ? rootfs_resolve_real(r, m->destination, 0, real) : -1;
     if (fd < 0) {
@@ -314,6 +316,26 @@ static int remount(struct rootfs *r, const struct rootfs_mount *m, int fd, struc
     return 0;
 }
 
+// What was asked for by name must hold, whatever the kernel, an LSM or an outer mount made of it.
+static int verify_flags(struct rootfs *r, const struct rootfs_mount *m, const char *real, struct error *err) {
+    unsigned long important = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    unsigned long now;
+    char asked[64];
+    char got[64];
+    cleanup_fd int fd = rootfs_resolve(r, real, ROOTFS_NO_LINKS);
+    if (fd < 0 || mount_flags(fd, &now) < 0)
+        return error_set(err, "mount.flags", errno, "cannot look at the mount at %s", m->destination);
+    unsigned long set = m->flags & important;
+    unsigned long cleared = m->cleared & important;
+    if ((set & ~now) == 0 && (cleared & now) == 0)
+        return 0;
+    mount_flag_words(set, asked, sizeof(asked));
+    mount_flag_words(now & important, got, sizeof(got));
+    return error_set(err, "mount.flags", 0, "the mount at %s was asked to be \"%s\", but came to be \"%s\"",
+                     m->destination, asked[0] ? asked : "rw,suid,dev,exec",
+                     got[0] ? got : "rw,suid,dev,exec");
+}
+
 int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err) {
     char real[PATH_MAX];
     if (m->n_propagation > MAX_CHANGES - 4)
@@ -321,15 +343,10 @@ int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err) {
     cleanup_fd int target = open_target(r, m, real, err);
     if (target < 0)
         return -1;
-    switch (m->kind) {
-    case ROOTFS_MOUNT_BIND:
-        return bind(r, m, target, real, err);
-    case ROOTFS_MOUNT_NEW:
-        return mount_new(r, m, target, real, err);
-    case ROOTFS_MOUNT_REMOUNT:
-        break;
-    }
-    return remount(r, m, target, err);
+    int n = m->kind == ROOTFS_MOUNT_BIND  ? bind(r, m, target, real, err)
+            : m->kind == ROOTFS_MOUNT_NEW ? mount_new(r, m, target, real, err)
+                                          : remount(r, m, target, err);
+    return n == 0 && m->verify ? verify_flags(r, m, real, err) : n;
 }
 
 int rootfs_readonly_mount(struct rootfs *r, const char *path, struct error *err) {

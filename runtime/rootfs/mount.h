@@ -33,6 +33,8 @@ struct rootfs_mount {
     // the mode and owner of the destination, unless data has mode=, uid=, gid=. With MS_RDONLY it is filled
     // first.
     bool copy_up;
+    bool real_place; // no link may lead to the destination: for trees of the outer kernel
+    bool verify; // look at the flags afterwards, and fail when one that was asked for is not as it should be
     bool remount_bind; // REMOUNT: with "bind": the flags of this mount, not of its superblock
     unsigned long flags,
         cleared; // MS_* to set and to clear, without MS_BIND, MS_REC, MS_REMOUNT, propagation
@@ -52,5 +54,10 @@ int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err);
 // The mount at `path` (which must be the root of a mount) becomes read-only; for a tmpfs with "ro" in which
 // later steps had to make something.
 int rootfs_readonly_mount(struct rootfs *r, const char *path, struct error *err);
+
+// The mount at `path` and all that is mounted below it get these flags (MS_RDONLY, MS_NOSUID, MS_NODEV,
+// MS_NOEXEC), and mountinfo must say so afterwards. Without mount_setattr(2) one remount each, which keeps
+// the flags that are there.
+int rootfs_readonly_tree(struct rootfs *r, const char *path, unsigned long flags, struct error *err);
 
 #endif

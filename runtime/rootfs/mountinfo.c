@@ -76,6 +76,7 @@ static bool parse(char *text, struct mountinfo_line *line) {
     line->root = field[3];
     decode_octal(field[4]);
     line->point = field[4];
+    line->flags = field[5];
     line->optional = save ? save : "";
     line->type = dash + 3;
     dash[3 + strcspn(dash + 3, " ")] = '\0';

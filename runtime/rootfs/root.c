@@ -72,6 +72,14 @@ int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *
     return 0;
 }
 
+int rootfs_hold_root(struct rootfs *r, struct rootfs_source *s, struct error *err) {
+    if (rootfs_source_reopen(r, s, err) < 0)
+        return -1;
+    fd_close(&r->root_fd);
+    r->root_fd = fd_steal(&s->fd);
+    return 0;
+}
+
 int rootfs_open_root(struct rootfs *r, const char *path, struct error *err) {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

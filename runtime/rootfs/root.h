@@ -46,6 +46,9 @@ int rootfs_set_propagation(struct rootfs *r, unsigned long propagation, struct e
 // (EACCES in a user namespace), and makes it r->root_fd. `s` gives its descriptor away.
 int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
 
+// The opened root by its descriptor alone, nothing is mounted; `s` was opened with s->late.
+int rootfs_hold_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
+
 // The root by descriptor alone, nothing is mounted. Parent or child.
 int rootfs_open_root(struct rootfs *r, const char *path, struct error *err);
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adaptations: the copy of the spec, the list of findings, cgroups, and the process.
+#include "config.h"
+
+#include <linux/capability.h>
+
+#include "lib/str.h"
+#include "runtime/plan/adapt.h"
+
+void adapt_begin(struct adaptation *ad, struct planner *pl, bool bare) {
+    *ad = (struct adaptation){ .pl = pl, .place = pl->host->place, .bare = bare };
+    ad->spec = arena_alloc(pl->a, sizeof(*ad->spec));
+    *ad->spec = *pl->spec;
+    if (pl->spec->process) {
+        ad->process = arena_alloc(pl->a, sizeof(*ad->process));
+        *ad->process = *pl->spec->process;
+        ad->spec->process = ad->process;
+    }
+    pl->spec = ad->spec;
+}
+
+struct plan_finding *adapt_find(struct adaptation *ad, enum plan_loss loss, const char *field,
+                                const char *reason) {
+    struct plan *p = ad->pl->p;
+    struct plan_finding *f = ARENA_PUSH(ad->pl->a, p->findings, p->n_findings);
+    *f = (struct plan_finding){ .loss = loss, .field = field, .reason = reason };
+    return f;
+}
+
+void adapt_refused(struct adaptation *ad, enum plan_loss loss, const char *field,
+                   enum place_ability ability) {
+    const struct place_answer *answer = ad->place && ad->place->probed ? &ad->place->can[ability] : NULL;
+    bool told = answer && answer->errnum != 0;
+    struct plan_finding *f = adapt_find(ad, loss, field, told && answer->cause ? answer->cause : "isolation");
+    if (told)
+        f->mitigation = answer->unlock;
+}
+
+bool adapt_can(const struct adaptation *ad, enum place_ability ability) {
+    return !ad->bare && (!ad->place || !ad->place->probed || ad->place->can[ability].errnum == 0);
+}
+
+// ---------------------------------------------------------------- cgroups
+
+// Can who is in there make device nodes? Not in a user namespace, and not without the capability.
+static bool may_make_nodes(const struct adaptation *ad) {
+    const struct spec_capabilities *caps = ad->process ? ad->process->capabilities : NULL;
+    uint64_t mknod = 1ULL << CAP_MKNOD;
+    if (ad->spec->linux_.namespaces[NS_USER].present || !ad->pl->host->in_initial_userns)
+        return false;
+    if (!(ad->pl->host->permitted & mknod))
+        return false;
+    return !caps ||
+           ((caps->effective | caps->permitted | caps->inheritable | caps->ambient | caps->bounding) & mknod);
+}
+
+static bool has_memory(const struct spec_memory *m) {
+    return m && (m->has_limit || m->has_reservation || m->has_swap || m->has_kernel || m->has_kernel_tcp ||
+                 m->has_swappiness || m->disable_oom_killer);
+}
+
+static bool has_cpu(const struct spec_cpu *c) {
+    return c && (c->has_shares || c->has_quota || c->has_burst || c->has_period || c->has_idle || c->cpus ||
+                 c->mems);
+}
+
+static void lose_resources(struct adaptation *ad, const struct spec_resources *r) {
+    struct arena *a = ad->pl->a;
+    if (has_memory(r->memory))
+        adapt_refused(ad, LOSS_RESOURCE, "/linux/resources/memory", PLACE_CGROUP);
+    if (has_cpu(r->cpu))
+        adapt_refused(ad, LOSS_RESOURCE, "/linux/resources/cpu", PLACE_CGROUP);
+    if (r->has_pids_limit)
+        adapt_refused(ad, LOSS_RESOURCE, "/linux/resources/pids", PLACE_CGROUP);
+    for (size_t i = 0; i < r->n_hugepage_limits; i++)
+        adapt_refused(ad, LOSS_RESOURCE, arena_printf(a, "/linux/resources/hugepageLimits/%zu", i),
+                      PLACE_CGROUP);
+    if (r->n_devices)
+        adapt_refused(ad, may_make_nodes(ad) ? LOSS_DEVICE_RULES : LOSS_DEVICE_RULES_MOOT,
+                      "/linux/resources/devices", PLACE_CGROUP);
+}
+
+bool adapt_cgroups(struct adaptation *ad) {
+    struct spec_linux *l = &ad->spec->linux_;
+    bool bare_cgroup = ad->bare && ad->place && ad->place->probed && ad->place->can[PLACE_CGROUP].errnum == 0;
+    if (!ad->pl->request->no_cgroup && (bare_cgroup || adapt_can(ad, PLACE_CGROUP)) &&
+        ad->pl->host->cgroups.n_hierarchies)
+        return true;
+    if (l->resources)
+        lose_resources(ad, l->resources);
+    if (l->cgroups_path && *l->cgroups_path)
+        adapt_refused(ad, LOSS_CGROUPS_PATH, "/linux/cgroupsPath", PLACE_CGROUP);
+    l->resources = NULL;
+    l->cgroups_path = NULL;
+    return false;
+}
+
+// ---------------------------------------------------------------- the process
+
+static bool has_admin(const struct adaptation *ad) {
+    return planner_is_new(ad->pl, NS_USER) || (ad->pl->host->permitted & (1ULL << CAP_SYS_ADMIN));
+}
+
+// What a root that was entered by chroot(2) does not hold in: a second chroot(2).
+static void take_chroot_capability(struct adaptation *ad) {
+    uint64_t keep = ~(1ULL << CAP_SYS_CHROOT);
+    struct spec_capabilities *caps = arena_alloc(ad->pl->a, sizeof(*caps));
+    const struct spec_capabilities *given = ad->process->capabilities;
+    uint64_t all = ad->pl->host->permitted;
+    *caps =
+        given ? *given : (struct spec_capabilities){ .effective = all, .bounding = all, .permitted = all };
+    uint64_t before = caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient;
+    caps->effective &= keep;
+    caps->bounding &= keep;
+    caps->inheritable &= keep;
+    caps->permitted &= keep;
+    caps->ambient &= keep;
+    ad->process->capabilities = caps;
+    if (before & ~keep)
+        adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
+}
+
+// Without a PID namespace the container's processes and its supervisor see each other. Signals are kept
+// inside by Landlock, or by ids that are not the supervisor's.
+static bool has_supervisor_ids(const struct adaptation *ad) {
+    const struct spec_linux *l = &ad->spec->linux_;
+    if (!planner_is_new(ad->pl, NS_USER))
+        return true;
+    for (size_t i = 0; i < l->n_uid_mappings; i++)
+        if (ad->pl->host->euid - l->uid_mappings[i].host_id < l->uid_mappings[i].size)
+            return true;
+    return false;
+}
+
+static void shield_supervisor(struct adaptation *ad) {
+    bool landlock = ad->place && ad->place->landlock_abi >= 6;
+    if (landlock && (ad->process->no_new_privileges || has_admin(ad)))
+        ad->pl->p->scope_signals = true;
+    else if (has_supervisor_ids(ad))
+        adapt_find(ad, LOSS_SUPERVISOR_EXPOSED, "/process/noNewPrivileges",
+                   landlock ? "no-new-privileges" : "no-landlock");
+}
+
+void adapt_process(struct adaptation *ad) {
+    if (!ad->process)
+        return;
+    if (ad->spec->linux_.seccomp && !ad->process->no_new_privileges && !has_admin(ad)) {
+        adapt_find(ad, LOSS_NO_NEW_PRIVS_ADDED, "/process/noNewPrivileges", "seccomp");
+        ad->process->no_new_privileges = true;
+    }
+    if (ad->pl->enter == STEP_CHROOT)
+        take_chroot_capability(ad);
+    if (ad->pl->p->supervised)
+        shield_supervisor(ad);
+}

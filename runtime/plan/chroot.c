@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+// The planner of places where full isolation is impossible: the outer /proc, /sys and device nodes are
+// borrowed, namespaces are made as far as the place lets us, and what cannot be enforced becomes a finding.
+// And `bare`: chroot(2) and nothing else. docs/isolation.md has the table of behaviours (CH-*, CR-*).
+#include "config.h"
+
+#include <linux/mount.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "runtime/plan/adapt.h"
+
+static const unsigned long borrowed_flags = MS_NOSUID | MS_NOEXEC | MS_RDONLY;
+static const unsigned long private_tree[] = { MS_PRIVATE | MS_REC };
+
+static void make_private(struct rootfs_mount *r) {
+    r->propagation = private_tree;
+    r->n_propagation = 1;
+}
+
+// A tree of the outside, with all that is mounted in it (masks, above all), read-only throughout.
+static void borrow_tree(struct adaptation *ad, const char *outer, const char *destination,
+                        unsigned long flags, const char *where) {
+    struct spec_mount m = { .destination = destination, .type = "bind" };
+    struct rootfs_mount *r = planner_add_mount(ad->pl, &m, where);
+    r->kind = ROOTFS_MOUNT_BIND;
+    r->real_place = true;
+    make_private(r);
+    planner_open_source(ad->pl, &r->from, outer, true, where, false);
+    struct step *s = planner_child(ad->pl, STEP_READONLY_TREE, where);
+    s->tree.path = destination;
+    s->tree.flags = flags;
+}
+
+// ---------------------------------------------------------------- /dev
+
+static const struct spec_mount own_dev = { .destination = "/dev",
+                                           .type = "tmpfs",
+                                           .source = "tmpfs",
+                                           .data = "mode=755,size=65536k",
+                                           .flags = MS_NOSUID | MS_STRICTATIME };
+static const struct spec_mount own_in_dev[] = {
+    { .destination = "/dev/pts",
+      .type = "devpts",
+      .source = "devpts",
+      .data = "newinstance,ptmxmode=0666,mode=0620",
+      .flags = MS_NOSUID | MS_NOEXEC },
+    { .destination = "/dev/shm",
+      .type = "tmpfs",
+      .source = "shm",
+      .data = "mode=1777,size=65536k",
+      .flags = MS_NOSUID | MS_NOEXEC | MS_NODEV },
+    { .destination = "/dev/mqueue",
+      .type = "mqueue",
+      .source = "mqueue",
+      .flags = MS_NOSUID | MS_NOEXEC | MS_NODEV },
+};
+
+// The mount at /dev, or NULL. (The last one: it covers the others.)
+static const struct spec_mount *mount_at_dev(struct planner *pl) {
+    const struct spec_mount *found = NULL;
+    for (size_t i = 0; i < pl->spec->n_mounts; i++)
+        if (planner_is_dev(pl, &pl->spec->mounts[i]) && pl->spec->mounts[i].kind != MOUNT_REMOUNT)
+            found = &pl->spec->mounts[i];
+    return found;
+}
+
+// devpts refuses a group that is not mapped.
+static const char *without_unmapped_gid(struct adaptation *ad, const char *data, const char *where) {
+    const struct spec_linux *l = &ad->spec->linux_;
+    char *text = arena_strdup(ad->pl->a, data ? data : "");
+    const char *kept = "";
+    char *rest = NULL;
+    for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        uint64_t gid;
+        bool names_gid = str_starts(word, "gid=") && str_to_u64(word + 4, UINT32_MAX, &gid);
+        bool mapped = !planner_is_new(ad->pl, NS_USER) ||
+                      planner_is_mapped(l->gid_mappings, l->n_gid_mappings, (uint32_t)gid);
+        for (size_t i = 0;
+             names_gid && ad->place && !planner_is_new(ad->pl, NS_USER) && i < ad->place->n_gids; i++) {
+            mapped =
+                gid >= ad->place->gids[i].first && gid - ad->place->gids[i].first < ad->place->gids[i].count;
+            if (mapped)
+                break;
+        }
+        if (names_gid && !mapped) {
+            adapt_find(ad, LOSS_DEVPTS_GID, where, "ids-do-not-exist");
+            continue;
+        }
+        kept = *kept ? arena_printf(ad->pl->a, "%s,%s", kept, word) : arena_strdup(ad->pl->a, word);
+    }
+    return *kept ? kept : NULL;
+}
+
+// ---------------------------------------------------------------- the list of mounts
+
+enum treatment { BORROW_PROC, BORROW_SYS, SKIP_CGROUP, NEW_DEV, NEW_DEVPTS, NEW_MQUEUE, NEW_PLAIN };
+
+static const struct {
+    const char *type;
+    enum treatment treatment;
+} types[] = {
+    { "proc", BORROW_PROC },  { "sysfs", BORROW_SYS },  { "cgroup", SKIP_CGROUP }, { "cgroup2", SKIP_CGROUP },
+    { "devpts", NEW_DEVPTS }, { "mqueue", NEW_MQUEUE }, { "tmpfs", NEW_PLAIN },    { "overlay", NEW_PLAIN },
+};
+
+static bool host_dev(const struct adaptation *ad) {
+    return ad->pl->request->chroot_dev_host;
+}
+
+static struct rootfs_mount *plan_new(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    struct rootfs_mount *r = planner_add_mount(ad->pl, m, where);
+    r->verify = true;
+    // In the outer /dev, which is read-only, nothing can be made: what has no place there is left out.
+    ad->pl->p->child.list[ad->pl->p->child.n - 1].best_effort =
+        host_dev(ad) && str_starts(m->destination, "/dev/");
+    return r;
+}
+
+static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    if (host_dev(ad)) {
+        adapt_find(ad, LOSS_DEV_HOST, where, "asked-for");
+        borrow_tree(ad, "/dev", "/dev", borrowed_flags, where);
+        return;
+    }
+    struct rootfs_mount *r = plan_new(ad, m, where);
+    r->real_place = true;
+    r->flags &= ~(unsigned long)MS_RDONLY; // it is filled first
+}
+
+static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    // A shared IPC namespace belongs to the outer user namespace, and its queues cannot be mounted from
+    // within another.
+    if (planner_is_new(ad->pl, NS_IPC) || !planner_is_new(ad->pl, NS_USER)) {
+        plan_new(ad, m, where);
+        return;
+    }
+    adapt_find(ad, LOSS_MQUEUE_OUTER, where, "namespace-shared");
+    struct rootfs_mount *r = planner_add_mount(ad->pl, m, where);
+    ad->pl->p->child.list[ad->pl->p->child.n - 1].optional = true;
+    r->kind = ROOTFS_MOUNT_BIND;
+    r->data = NULL;
+    make_private(r);
+    planner_open_source(ad->pl, &r->from, "/dev/mqueue", true, where, true);
+}
+
+static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    struct planner *pl = ad->pl;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (!str_eq(m->type, types[i].type))
+            continue;
+        switch (types[i].treatment) {
+        case BORROW_PROC:
+            adapt_refused(ad, LOSS_PROC_OUTER, where, PLACE_PROCFS);
+            borrow_tree(ad, "/proc", m->destination, borrowed_flags | MS_NODEV, where);
+            return;
+        case BORROW_SYS:
+            adapt_refused(ad, LOSS_SYS_OUTER, where, PLACE_SYSFS);
+            borrow_tree(ad, "/sys", m->destination, borrowed_flags | MS_NODEV, where);
+            return;
+        case SKIP_CGROUP:
+            adapt_find(ad, LOSS_CGROUP_MOUNT, where, "isolation");
+            return;
+        case NEW_DEVPTS:
+            plan_new(ad, m, where)->data = without_unmapped_gid(ad, m->data, where);
+            return;
+        case NEW_MQUEUE:
+            plan_mqueue(ad, m, where);
+            return;
+        default:
+            if (planner_is_dev(pl, m))
+                plan_dev(ad, m, where);
+            else
+                plan_new(ad, m, where);
+            return;
+        }
+    }
+    adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
+}
+
+// Recursive and private, whatever the config says: a part of a tree with locked mounts cannot be bound
+// without them. What is read-only is so with all that is below.
+static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    struct rootfs_mount *r = planner_mount(ad->pl, m, where);
+    bool shared = false;
+    r->verify = true;
+    r->from.recursive = true;
+    if (!m->recursive)
+        adapt_find(ad, LOSS_MOUNT_RECURSIVE, where, "isolation");
+    if (m->flags & MS_RDONLY)
+        r->rec_attr_set |= MOUNT_ATTR_RDONLY;
+    for (size_t i = 0; i < m->n_propagation; i++)
+        shared = shared || (m->propagation[i] & MS_SHARED);
+    if (shared)
+        adapt_find(ad, LOSS_MOUNT_SHARED, where, "isolation");
+    if (shared || m->n_propagation == 0)
+        make_private(r);
+}
+
+static void add_own_dev(struct adaptation *ad) {
+    if (!host_dev(ad))
+        adapt_find(ad, LOSS_DEV_ADDED, "default:/dev", "isolation");
+    plan_dev(ad, &own_dev, "default:/dev");
+    for (size_t i = 0; i < sizeof(own_in_dev) / sizeof(own_in_dev[0]); i++)
+        plan_new_mount(ad, &own_in_dev[i], arena_printf(ad->pl->a, "default:%s", own_in_dev[i].destination));
+}
+
+static void plan_mounts(struct adaptation *ad) {
+    struct planner *pl = ad->pl;
+    if (!mount_at_dev(pl))
+        add_own_dev(ad);
+    for (size_t i = 0; i < pl->spec->n_mounts; i++) {
+        const struct spec_mount *m = &pl->spec->mounts[i];
+        const char *where = planner_origin(pl, "mounts", i);
+        if (m->kind == MOUNT_BIND)
+            plan_bind(ad, m, where);
+        else if (m->kind == MOUNT_NEW)
+            plan_new_mount(ad, m, where);
+        else
+            planner_mount(pl, m, where);
+    }
+}
+
+// ---------------------------------------------------------------- /proc and /sys are read-only as a whole
+
+static bool is_borrowed(struct adaptation *ad, const char *path) {
+    static const struct {
+        const char *type, *place, *below;
+    } trees[] = { { "proc", "/proc", "/proc/" }, { "sysfs", "/sys", "/sys/" } };
+    for (size_t i = 0; i < ad->spec->n_mounts; i++)
+        for (size_t t = 0; t < sizeof(trees) / sizeof(trees[0]); t++) {
+            const struct spec_mount *m = &ad->spec->mounts[i];
+            if (m->kind == MOUNT_NEW && str_eq(m->type, trees[t].type) && str_starts(path, trees[t].below) &&
+                planner_is_place(ad->pl, m->destination, trees[t].place))
+                return true;
+        }
+    return false;
+}
+
+// What is read-only already stays as it is (CH-28): no second mount is stacked on it.
+static void settle_readonly_paths(struct adaptation *ad) {
+    struct spec_linux *l = &ad->spec->linux_;
+    const char **kept = arena_calloc(ad->pl->a, l->n_readonly_paths + 1, sizeof(*kept));
+    for (size_t i = 0; i < l->n_readonly_paths; i++)
+        kept[i] = is_borrowed(ad, l->readonly_paths[i]) ? NULL : l->readonly_paths[i];
+    l->readonly_paths = kept;
+}
+
+// ---------------------------------------------------------------- the whole
+
+static const char *root_entry(const struct planner *pl) {
+    return pl->enter == STEP_PIVOT_ROOT ? "pivot_root" : "chroot";
+}
+
+// How all of the container's processes will be found: chroot-isolation.md, K1 to K3.
+static void settle_kill(struct planner *pl, bool cgroup) {
+    bool own_pids = planner_is_new(pl, NS_PID);
+    pl->p->supervised = !own_pids && !cgroup;
+    pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
+}
+
+static void settle_root(struct adaptation *ad) {
+    struct planner *pl = ad->pl;
+    struct spec_linux *l = &ad->spec->linux_;
+    if (l->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE)) {
+        adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
+        l->rootfs_propagation = 0;
+    }
+    if (!l->rootfs_propagation)
+        l->rootfs_propagation = MS_PRIVATE;
+    pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
+    if (pl->request->no_pivot)
+        adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");
+    else if (pl->enter == STEP_CHROOT)
+        adapt_refused(ad, LOSS_ROOT_CHROOT, "/root/path", PLACE_PIVOT_ROOT);
+}
+
+static struct plan *finish(struct adaptation *ad) {
+    struct planner *pl = ad->pl;
+    pl->p->process = ad->process;
+    pl->p->root_entry = root_entry(pl);
+    planner_after_mounts(pl);
+    planner_clone(pl);
+    planner_final(pl);
+    return pl->p;
+}
+
+struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
+                         struct arena *a, struct error *err) {
+    struct planner pl = { .spec = spec,
+                          .request = request,
+                          .host = host,
+                          .a = a,
+                          .err = err,
+                          .borrow_devices = true,
+                          .best_effort = true };
+    struct adaptation ad;
+    struct plan *p = planner_begin(&pl, "chroot");
+    adapt_begin(&ad, &pl, false);
+    adapt_namespaces(&ad);
+    bool cgroup = adapt_cgroups(&ad);
+    settle_root(&ad);
+    settle_kill(&pl, cgroup);
+    adapt_process(&ad);
+    p->spec = ad.spec;
+    planner_namespaces(&pl);
+    if (planner_id_maps(&pl) < 0 || planner_check_terminal(&pl) < 0 ||
+        (cgroup && planner_translate_cgroups(&pl) < 0))
+        return NULL;
+    planner_survey_mounts(&pl);
+    pl.dev_is_bind = pl.dev_is_bind || host_dev(&ad);
+
+    planner_parent(&pl, STEP_CLAIM_ID, "option:id");
+    planner_parent(&pl, STEP_OPEN_ROOT, "/root/path")->source = &p->root;
+    planner_cgroups(&pl);
+    planner_enter_namespaces(&pl);
+    planner_child(&pl, STEP_PROPAGATION, "/linux/rootfsPropagation")->flags =
+        ad.spec->linux_.rootfs_propagation;
+    planner_child(&pl, STEP_ATTACH_ROOT, "/root/path");
+    plan_mounts(&ad);
+    settle_readonly_paths(&ad);
+    if (request->notify_directory)
+        planner_notify(&pl);
+    if (!pl.dev_is_bind)
+        adapt_find(&ad, LOSS_DEV_OUTER_NODES, "default:/dev", "isolation");
+    planner_devices(&pl);
+    planner_links(&pl);
+    return finish(&ad);
+}
+
+// ---------------------------------------------------------------- bare
+
+static bool is_kernels(const char *type) {
+    static const char *const kernels[] = { "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue" };
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
+        if (str_eq(type, kernels[i]))
+            return true;
+    return false;
+}
+
+// What is missing because nothing can be mounted. /dev and /dev/shm as tmpfs only hold what the kernel puts
+// there.
+static void lose_mounts(struct adaptation *ad) {
+    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
+        const struct spec_mount *m = &ad->spec->mounts[i];
+        bool of_dev = planner_is_dev(ad->pl, m) || planner_is_place(ad->pl, m->destination, "/dev/shm");
+        bool harmless = m->kind == MOUNT_NEW && (is_kernels(m->type) || (of_dev && str_eq(m->type, "tmpfs")));
+        adapt_find(ad, harmless ? LOSS_MOUNT_SKIPPED : LOSS_MOUNT_MISSING,
+                   planner_origin(ad->pl, "mounts", i), "isolation");
+    }
+    ad->spec->n_mounts = 0;
+}
+
+// In a /proc and a /sys that are not mounted there is nothing to hide.
+static void lose_paths(struct adaptation *ad, const char **paths, size_t *n, const char *list,
+                       enum plan_loss loss) {
+    for (size_t i = 0; i < *n; i++)
+        if (!str_starts(paths[i], "/proc/") && !str_starts(paths[i], "/sys/"))
+            adapt_find(ad, loss, planner_origin(ad->pl, list, i), "isolation");
+    *n = 0;
+}
+
+static void lose_root(struct adaptation *ad) {
+    struct spec_linux *l = &ad->spec->linux_;
+    if (ad->spec->root.readonly)
+        adapt_find(ad, LOSS_ROOT_WRITABLE, "/root/readonly", "isolation");
+    ad->spec->root.readonly = false;
+    if (l->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE))
+        adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
+    l->rootfs_propagation = 0;
+    for (size_t i = 0; i < l->n_devices; i++)
+        adapt_find(ad, LOSS_DEVICE_MISSING, planner_origin(ad->pl, "linux/devices", i), "isolation");
+    l->n_devices = 0;
+    lose_paths(ad, l->masked_paths, &l->n_masked_paths, "linux/maskedPaths", LOSS_MASK_MISSING);
+    lose_paths(ad, l->readonly_paths, &l->n_readonly_paths, "linux/readonlyPaths",
+               LOSS_READONLY_PATH_MISSING);
+    adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "isolation");
+}
+
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
+                       struct arena *a, struct error *err) {
+    struct plan_request request = *given;
+    struct planner pl = { .spec = spec,
+                          .host = host,
+                          .a = a,
+                          .err = err,
+                          .best_effort = true,
+                          .outer_terminal = true,
+                          .enter = STEP_CHROOT };
+    struct adaptation ad;
+    struct plan_request *kept = arena_alloc(a, sizeof(*kept));
+    pl.request = kept;
+    *kept = request;
+    struct plan *p = planner_begin(&pl, "bare");
+    p->root.late = true;
+    adapt_begin(&ad, &pl, true);
+    adapt_find(&ad, LOSS_MOUNT_NS_SHARED, "/linux/namespaces", "isolation");
+    adapt_namespaces(&ad);
+    bool cgroup = adapt_cgroups(&ad);
+    lose_mounts(&ad);
+    lose_root(&ad);
+    if (kept->notify_directory)
+        adapt_find(&ad, LOSS_NOTIFY, "environment:NOTIFY_SOCKET", "isolation");
+    kept->notify_directory = NULL;
+    if (ad.process && ad.process->terminal)
+        adapt_find(&ad, LOSS_CONSOLE_MISSING, "/process/terminal", "isolation");
+    settle_kill(&pl, cgroup);
+    adapt_process(&ad);
+    p->spec = ad.spec;
+    if (planner_check_terminal(&pl) < 0 || (cgroup && planner_translate_cgroups(&pl) < 0))
+        return NULL;
+
+    planner_parent(&pl, STEP_CLAIM_ID, "option:id");
+    planner_parent(&pl, STEP_OPEN_ROOT, "/root/path")->source = &p->root;
+    planner_cgroups(&pl);
+    planner_enter_namespaces(&pl);
+    planner_child(&pl, STEP_HOLD_ROOT, "/root/path");
+    return finish(&ad);
+}
