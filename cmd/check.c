@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// nook check: a dry run. For each line of the config: does it work here, is it adapted, or refused, and what would change
-// that. Touches nothing.
+// nook check: a dry run. For each line of the config: does it work here, is it adapted, or refused, and what
+// would change that. Touches nothing.
 #include "config.h"
 
 #include <string.h>
@@ -57,7 +57,8 @@ static void add_unmet(struct table *t, const struct isolation *is) {
         struct row *r = add(t, REFUSED, u->field);
         r->code = "place.refuses";
         r->reason = u->answer->cause;
-        r->effect = arena_printf(t->a, "needs %s: %s", place_ability_name(u->ability), error_text(u->answer->errnum));
+        r->effect =
+            arena_printf(t->a, "needs %s: %s", place_ability_name(u->ability), error_text(u->answer->errnum));
         r->mitigation = u->answer->unlock;
     }
 }
@@ -66,7 +67,8 @@ static void add_error(struct table *t, const struct error *err) {
     struct row *r = add(t, REFUSED, err->origin[0] ? arena_strdup(t->a, err->origin) : "/");
     r->code = arena_strdup(t->a, err->code);
     r->reason = "config";
-    r->effect = err->err ? arena_printf(t->a, "%s: %s", err->msg, error_text(err->err)) : arena_strdup(t->a, err->msg);
+    r->effect = err->err ? arena_printf(t->a, "%s: %s", err->msg, error_text(err->err))
+                         : arena_strdup(t->a, err->msg);
     r->mitigation = err->hint[0] ? arena_strdup(t->a, err->hint) : NULL;
 }
 
@@ -96,13 +98,15 @@ static const char *as_text(const struct table *t, const char *level, const char 
     struct arena *a = t->a;
     const char *text = str_eq(level, asked) ? arena_printf(a, "isolation %s: ", level)
                                             : arena_printf(a, "isolation %s (asked for: %s): ", level, asked);
-    text = arena_printf(a, "%s%s\n", text, t->refused ? "create would refuse this bundle" : "create would go on");
+    text = arena_printf(a, "%s%s\n", text,
+                        t->refused ? "create would refuse this bundle" : "create would go on");
     for (int verdict = REFUSED; verdict >= WORKS; verdict--)
         for (size_t i = 0; i < t->n; i++) {
             const struct row *r = &t->rows[i];
             if ((int)r->verdict != verdict)
                 continue;
-            text = arena_printf(a, "%s  %-8s %-30s %s", text, verdict_names[verdict], r->field, r->code ? r->code : r->effect);
+            text = arena_printf(a, "%s  %-8s %-30s %s", text, verdict_names[verdict], r->field,
+                                r->code ? r->code : r->effect);
             if (r->code)
                 text = arena_printf(a, "%s: %s (%s)%s%s", text, r->effect, r->reason ? r->reason : "unknown",
                                     r->mitigation ? "; way out: " : "", r->mitigation ? r->mitigation : "");
@@ -203,7 +207,8 @@ const struct verb verb_check = {
     .name = "check",
     .args = "[CONTAINER]",
     .summary = "Say for each line of a config whether it works here; nothing is done",
-    .details = "With --isolation before the command: whether that isolation could run the bundle. The exit code is 1\n"
+    .details = "With --isolation before the command: whether that isolation could run the bundle. The exit "
+               "code is 1\n"
                "when create would refuse it.",
     .options = check_options,
     .values_size = sizeof(struct container_options),

@@ -19,7 +19,8 @@ int command_check_supported(const struct command *c, struct error *err) {
     for (size_t i = 0; i < sizeof(isolations) / sizeof(isolations[0]); i++)
         known = known || str_eq(c->isolation, isolations[i]);
     if (!known) // the option's words were checked: it comes from the environment
-        return error_set(err, "usage", 0, "$NOOK_ISOLATION is \"%s\": it must be oci, chroot, bare or auto", c->isolation);
+        return error_set(err, "usage", 0, "$NOOK_ISOLATION is \"%s\": it must be oci, chroot, bare or auto",
+                         c->isolation);
     if (c->cgroup_manager == CGROUP_MANAGER_SYSTEMD) {
         error_set(err, "cgroup.systemd-unsupported", 0,
                   "the systemd cgroup manager is not supported by this version");
@@ -50,7 +51,8 @@ enum state_status command_status(const struct command *c, const struct state_dir
     return cgroup_is_frozen(places, s->n_cgroups) ? STATE_PAUSED : status;
 }
 
-void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner) {
+void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner,
+                        const char *report) {
     json_object(j, NULL);
     json_string(j, "ociVersion", s->oci_version ? s->oci_version : "1.3.0");
     json_string(j, "id", s->id);
@@ -66,6 +68,8 @@ void command_state_json(struct json *j, const struct state *s, enum state_status
         json_object_end(j);
     }
     json_string(j, "owner", owner);
+    if (report)
+        json_raw(j, "isolation", report);
     json_object_end(j);
 }
 

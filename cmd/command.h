@@ -21,7 +21,8 @@ struct command {
 
     // Global options as they were given (NULL, false: not given).
     struct {
-        const char *root, *log, *log_format, *log_level, *cgroup_manager, *isolation, *trace, *rootless, *chroot_policy, *chroot_dev;
+        const char *root, *log, *log_format, *log_level, *cgroup_manager, *isolation, *trace, *rootless,
+            *chroot_policy, *chroot_dev;
         bool debug, systemd_cgroup, version;
     } global;
 
@@ -56,7 +57,8 @@ struct verb {
     int (*run)(struct command *c, struct error *err);
 };
 
-extern const struct verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_explain, verb_check;
+extern const struct verb verb_create, verb_start, verb_run, verb_exec, verb_kill, verb_delete, verb_explain,
+    verb_check;
 extern const struct verb verb_state, verb_list, verb_spec, verb_features;
 
 // For create, run, explain and check: what was asked globally and is not in this version (the systemd cgroup
@@ -72,11 +74,13 @@ int command_open_container(const struct command *c, struct state_dir *dir, struc
 enum state_status command_status(const struct command *c, const struct state_dir *dir, const struct state *s);
 
 // The object that `state` and `list` print. Engines decode it over structures of their own: no other keys
-// (engine-contract 1.6). pid is 0 when stopped.
-void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner);
+// (engine-contract 1.6), but "isolation" for a container that asked for another one than oci: `report`, JSON,
+// or NULL. pid is 0 when stopped.
+void command_state_json(struct json *j, const struct state *s, enum state_status status, const char *owner,
+                        const char *report);
 
-// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more, the log's and `also` (-1: none), before
-// anything else is opened: none may ever be seen in a container. 0, or -1 with *err.
+// Closes what the caller leaked to us, all descriptors but 0, 1, 2, `preserve` more, the log's and `also`
+// (-1: none), before anything else is opened: none may ever be seen in a container. 0, or -1 with *err.
 int command_close_leaks(unsigned preserve, int also, struct error *err);
 
 // Writes text to stdout; a reader that has gone away is a failure. 0, or -1 with *err.

@@ -124,7 +124,9 @@ struct plan *container_plan(struct command *c, bool wait_start, struct launch_re
     r->report = isolation_report(&isolation, c->arena);
     // A refusal is reported, too: it is then that the report is read.
     struct error report_error;
-    bool reported = !o->report || isolation_write_report(o->report, r->report ? r->report : "{\"level\": \"oci\"}", &report_error) == 0;
+    bool reported =
+        !o->report ||
+        isolation_write_report(o->report, r->report ? r->report : "{\"level\": \"oci\"}", &report_error) == 0;
     if (isolation_settle(c, &isolation, err) < 0)
         return NULL;
     if (!reported) {

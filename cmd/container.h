@@ -69,10 +69,10 @@ struct container_options {
         .name = "no-subreaper", .kind = OPTION_FLAG, .offset = OPTION_IGNORED, .help = NULL \
     }
 
-// Reads and validates config.json of the container args[0], looks at the host; fills *request and *host. Nothing is touched
-// yet. The spec, or NULL with *err.
-struct spec *container_read(struct command *c, bool wait_start, struct launch_request *request, struct host *host,
-                            struct error *err);
+// Reads and validates config.json of the container args[0], looks at the host; fills *request and *host.
+// Nothing is touched yet. The spec, or NULL with *err.
+struct spec *container_read(struct command *c, bool wait_start, struct launch_request *request,
+                            struct host *host, struct error *err);
 
 // Reads, validates and plans the container args[0] of the bundle; fills *request. Nothing is touched yet. The
 // plan, or NULL with *err.

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,8 +19,10 @@
 
 // Does anything suggest that the place refuses something? If not, the probe's milliseconds are saved.
 static bool is_restricted(const struct host *h, const struct host_place *p) {
-    uint64_t needed = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SYS_CHROOT;
-    return !h->in_initial_userns || (h->permitted & needed) != needed || p->seccomp_mode != 0 || p->no_new_privs;
+    uint64_t needed =
+        1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SYS_CHROOT;
+    return !h->in_initial_userns || (h->permitted & needed) != needed || p->seccomp_mode != 0 ||
+           p->no_new_privs;
 }
 
 static int probe(struct host *host, bool userns, bool always, struct arena *a, struct error *err) {
@@ -62,7 +65,8 @@ static int nothing_fits(const struct isolation *out, const struct host_place *pl
     const struct place_answer *mount = &place->can[PLACE_MOUNT_NS];
     const struct place_answer *user = &place->can[PLACE_USER_NS];
     const struct place_answer *why = user->errnum ? user : mount;
-    error_set_at(err, "isolation.unavailable", why->errnum, out->n_unmet ? out->unmet[0].field : "/linux/namespaces",
+    error_set_at(err, "isolation.unavailable", why->errnum,
+                 out->n_unmet ? out->unmet[0].field : "/linux/namespaces",
                  "neither oci nor chroot isolation is possible here: mount namespaces are refused (%s)",
                  why->cause ? why->cause : "unknown");
     return error_hint(err, "%s%s--isolation=bare needs only chroot(2), but is no security boundary",
@@ -95,8 +99,9 @@ static int plan_auto(const struct choice *ch, struct isolation *out, struct erro
     return use(out, plan_chroot(ch->spec, ch->request, ch->host, ch->a, err));
 }
 
-int isolation_probe_unmet(const struct command *c, const struct spec *spec, const struct plan_request *request,
-                          struct host *host, struct isolation *out, struct error *err) {
+int isolation_probe_unmet(const struct command *c, const struct spec *spec,
+                          const struct plan_request *request, struct host *host, struct isolation *out,
+                          struct error *err) {
     *out = (struct isolation){ .asked = c->isolation, .warn = c->chroot_warn };
     if (probe(host, plan_wants_userns(spec), true, c->arena, err) < 0)
         return -1;
@@ -114,8 +119,9 @@ int isolation_plan(const struct command *c, const struct spec *spec, const struc
         return plan_auto(&ch, out, err);
     if (str_eq(c->isolation, "chroot"))
         return plan_in_chroot(&ch, false, out, err);
-    return probe(host, false, false, c->arena, err) < 0 ? -1
-                                                        : use(out, plan_bare(spec, request, host, c->arena, err));
+    return probe(host, false, false, c->arena, err) < 0
+               ? -1
+               : use(out, plan_bare(spec, request, host, c->arena, err));
 }
 
 // ---------------------------------------------------------------- the policy
@@ -135,9 +141,9 @@ static int refuse(const struct isolation *i, struct error *err) {
     char more[64] = "";
     if (n > 1)
         snprintf(more, sizeof(more), ", and %zu more (nook check lists them)", n - 1);
-    error_set_at(err, "isolation.refused", 0, first->field, "%s isolation cannot apply this here: %s: %s (%s)%s",
-                 i->plan->isolation, plan_loss_kinds[first->loss].code, plan_loss_kinds[first->loss].effect,
-                 first->reason, more);
+    error_set_at(err, "isolation.refused", 0, first->field,
+                 "%s isolation cannot apply this here: %s: %s (%s)%s", i->plan->isolation,
+                 plan_loss_kinds[first->loss].code, plan_loss_kinds[first->loss].effect, first->reason, more);
     const char *mitigation = plan_finding_mitigation(first);
     return error_hint(err, "%s%s--chroot-policy=warn goes on without", mitigation ? mitigation : "",
                       mitigation ? "; or " : "");
@@ -148,9 +154,11 @@ static void warn(const struct isolation *i) {
         const struct plan_finding *f = &i->plan->findings[k];
         const struct plan_loss_kind *kind = &plan_loss_kinds[f->loss];
         if (kind->refused)
-            log_warning("%s isolation: %s at %s: %s (%s)", i->plan->isolation, kind->code, f->field, kind->effect, f->reason);
+            log_warning("%s isolation: %s at %s: %s (%s)", i->plan->isolation, kind->code, f->field,
+                        kind->effect, f->reason);
         else
-            log_info("%s isolation: %s at %s: %s (%s)", i->plan->isolation, kind->code, f->field, kind->effect, f->reason);
+            log_info("%s isolation: %s at %s: %s (%s)", i->plan->isolation, kind->code, f->field,
+                     kind->effect, f->reason);
     }
 }
 
@@ -168,8 +176,8 @@ static void tell_choice(const struct isolation *i, struct arena *a) {
         if (!strstr(lost, code))
             lost = *lost ? arena_printf(a, "%s, %s", lost, code) : code;
     }
-    log_notice("chroot isolation instead of oci: %s; weaker: %s%s%s", why, *lost ? lost : "nothing that the config asks for",
-               *unlock ? "; oci needs: " : "", unlock);
+    log_notice("chroot isolation instead of oci: %s; weaker: %s%s%s", why,
+               *lost ? lost : "nothing that the config asks for", *unlock ? "; oci needs: " : "", unlock);
 }
 
 int isolation_settle(const struct command *c, const struct isolation *i, struct error *err) {
@@ -224,7 +232,8 @@ int isolation_report_fd(const char *target, unsigned preserve, struct error *err
         return -2;
     }
     if (n > STDERR_FILENO && n < 3 + (uint64_t)preserve) {
-        error_set(err, "usage", 0, "--report %s: that descriptor is passed to the container by --preserve-fds", target);
+        error_set(err, "usage", 0,
+                  "--report %s: that descriptor is passed to the container by --preserve-fds", target);
         return -2;
     }
     return (int)n;
@@ -233,7 +242,8 @@ int isolation_report_fd(const char *target, unsigned preserve, struct error *err
 int isolation_write_report(const char *target, const char *text, struct error *err) {
     struct error ignored;
     int fd = isolation_report_fd(target, 0, &ignored);
-    cleanup_fd int file = fd >= 0 ? -1 : open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+    cleanup_fd int file =
+        fd >= 0 ? -1 : open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
     if (fd < 0)
         fd = file;
     if (fd < 0 || fd_write_all(fd, text, strlen(text)) < 0 || fd_write_all(fd, "\n", 1) < 0)

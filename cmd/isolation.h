@@ -9,25 +9,27 @@
 
 // What was asked for and what came of it.
 struct isolation {
-    const char *asked; // "oci", "chroot", "bare", "auto"
-    bool warn;         // --chroot-policy=warn
-    struct plan *plan; // NULL: there is none; *err of isolation_plan says why
+    const char *asked;        // "oci", "chroot", "bare", "auto"
+    bool warn;                // --chroot-policy=warn
+    struct plan *plan;        // NULL: there is none; *err of isolation_plan says why
     struct plan_unmet *unmet; // auto and check: why it is not oci
     size_t n_unmet;
     struct error oci_error; // the same, when planning oci failed for another reason; code "" otherwise
 };
 
-// Plans the container in the isolation that c asks for. host: probed but for its place, which is done here as far as it
-// is needed. Nothing is refused or printed yet. 0, or -1 with *err: no isolation that may be used can run the config.
+// Plans the container in the isolation that c asks for. host: probed but for its place, which is done here as
+// far as it is needed. Nothing is refused or printed yet. 0, or -1 with *err: no isolation that may be used
+// can run the config.
 int isolation_plan(const struct command *c, const struct spec *spec, const struct plan_request *request,
                    struct host *host, struct isolation *out, struct error *err);
 
 // For `check --isolation=oci`: probes the place and holds what the config needs against it: out->unmet.
-int isolation_probe_unmet(const struct command *c, const struct spec *spec, const struct plan_request *request,
-                          struct host *host, struct isolation *out, struct error *err);
+int isolation_probe_unmet(const struct command *c, const struct spec *spec,
+                          const struct plan_request *request, struct host *host, struct isolation *out,
+                          struct error *err);
 
-// The policy: refuses a plan with findings that are to be refused, or logs them; says what `auto` chose, in one line on
-// stderr. 0, or -1 with *err.
+// The policy: refuses a plan with findings that are to be refused, or logs them; says what `auto` chose, in
+// one line on stderr. 0, or -1 with *err.
 int isolation_settle(const struct command *c, const struct isolation *i, struct error *err);
 
 // The report as JSON text, or NULL when there is nothing to report: oci was asked for.

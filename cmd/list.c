@@ -40,7 +40,7 @@ static int add(const struct state_dir *dir, const struct state *s, bool loaded, 
     enum state_status status = loaded ? command_status(l->c, dir, s) : STATE_CREATING;
     const char *owner = owner_name(a, s->owner_uid);
 
-    command_state_json(&l->json, s, status, owner);
+    command_state_json(&l->json, s, status, owner, NULL);
     *ARENA_PUSH(a, l->rows, l->n_rows) = (struct row){ {
         s->id,
         arena_printf(a, "%d", status == STATE_STOPPED ? 0 : (int)s->init.pid),

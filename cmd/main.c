@@ -16,8 +16,8 @@
 #include "lib/str.h"
 
 const struct verb *const verbs[] = {
-    &verb_create, &verb_start, &verb_run,  &verb_exec,     &verb_kill,    &verb_delete,
-    &verb_state,  &verb_list,  &verb_spec, &verb_features, &verb_explain, &verb_check, NULL,
+    &verb_create, &verb_start, &verb_run,      &verb_exec,    &verb_kill,  &verb_delete, &verb_state,
+    &verb_list,   &verb_spec,  &verb_features, &verb_explain, &verb_check, NULL,
 };
 
 // Verbs of runc and crun that are not in this version. Each is refused before its options are read, --help

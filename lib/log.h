@@ -29,7 +29,8 @@ void log_message(enum log_level level, const char *fmt, ...) __attribute__((form
 #define log_info(...)    log_message(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)   log_message(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-// What must not go unseen although nothing failed: one line on stderr, whatever the level, and in the log file as a warning.
+// What must not go unseen although nothing failed: one line on stderr, whatever the level, and in the log
+// file as a warning.
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // The one error of a failed command: always one line on stderr ("nook: TEXT"), and one record in the log file

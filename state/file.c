@@ -46,8 +46,22 @@ static const struct field {
     { "ownerUid", NUMBER, offsetof(struct state, owner_uid) },
     { "seccompKey", TEXT, offsetof(struct state, seccomp_key) },
     { "keyring", TEXT, offsetof(struct state, keyring) },
+    { "rootEntry", TEXT, offsetof(struct state, root_entry) },
+    { "kill", TEXT, offsetof(struct state, kill) },
+    { "payloadPid", PID, offsetof(struct state, payload.pid) },
+    { "payloadStartTime", NUMBER, offsetof(struct state, payload.start_time) },
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+bool state_is_supervised(const struct state *s) {
+    return s->kill && str_eq(s->kill, "supervisor");
+}
+
+struct proc_id state_payload(const struct state *s) {
+    struct proc_id id = s->payload.pid > 0 ? s->payload : s->init;
+    str_copy(id.boot_id, sizeof(id.boot_id), s->init.boot_id);
+    return id;
+}
 
 // ---------------------------------------------------------------- writing
 

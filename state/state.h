@@ -24,6 +24,8 @@
 #define STATE_FILE         "state.json"
 #define STATE_CONFIG_FILE  "config.json"
 #define STATE_START_SOCKET "start.sock"
+#define STATE_REPORT_FILE \
+    "report.json" // what the isolation does not enforce, as `state` shows it; made by runtime/launch
 
 enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
 
@@ -51,7 +53,10 @@ struct state {
     struct state_cgroup *cgroups;
     size_t n_cgroups;
     const char *cgroup_manager; // "cgroupfs", "disabled"
-    const char *isolation;      // "oci"
+    const char *isolation;      // "oci", "chroot", "bare"
+    const char *root_entry;     // "pivot_root", "move", "chroot": how the root was entered
+    const char *kill;           // how its processes are found: "pid-namespace", "cgroup", "supervisor"
+    struct proc_id payload; // kill is "supervisor": `init` is that, and this is its child; pid 0: init itself
     struct state_pair *annotations;
     size_t n_annotations;
     uint64_t owner_uid;        // who created it
@@ -127,6 +132,12 @@ bool state_probe_start_socket(int dirfd);
 // A connection to start.sock for `start`, CLOEXEC and blocking. -1 with errno (ECONNREFUSED, ENOENT: not
 // waiting).
 int state_connect_start_socket(int dirfd);
+
+// Is this a container whose processes a supervisor looks after?
+bool state_is_supervised(const struct state *s);
+
+// The process that runs, or will run, the container's program: init, or the supervisor's child.
+struct proc_id state_payload(const struct state *s);
 
 // A bound and listening start.sock for init, mode 0600, CLOEXEC. -1 with errno.
 int state_listen_start_socket(int dirfd);

@@ -95,6 +95,8 @@ static int step_claim(struct launch *l, const struct step *s, struct error *err)
         .rootfs = l->plan->rootfs,
         .cgroup_manager = l->request->cgroup_manager,
         .isolation = l->plan->isolation,
+        .root_entry = l->plan->root_entry,
+        .kill = l->plan->kill,
         .keyring = r->keyring,
         .no_process = !spec->process,
         .shared_pid_namespace = !(l->plan->clone_flags & CLONE_NEWPID),
@@ -261,13 +263,20 @@ static int step_oom_score(struct launch *l, const struct step *s, struct error *
     return process_lend_oom_score(&l->init, err);
 }
 
+static int write_new(int dir, const char *name, const char *text, size_t size) {
+    cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -1 : fd_write_all(fd, text, size);
+}
+
 // Init is at work meanwhile.
 static int step_save_state(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
     const struct launch_request *r = l->request;
-    cleanup_fd int fd = openat(l->dir.fd, STATE_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || fd_write_all(fd, r->config_text, r->config_size) < 0)
+    if (write_new(l->dir.fd, STATE_CONFIG_FILE, r->config_text, r->config_size) < 0)
         return error_set(err, "state.failed", errno, "copy config.json to the state directory of %s",
+                         r->plan.id);
+    if (r->report && write_new(l->dir.fd, STATE_REPORT_FILE, r->report, strlen(r->report)) < 0)
+        return error_set(err, "state.failed", errno, "write %s of container %s", STATE_REPORT_FILE,
                          r->plan.id);
     if (proc_identify(l->child.pid, &l->state.init) < 0)
         return error_set(err, "init.died", errno, "init ended at once");

@@ -46,9 +46,9 @@ struct execution {
     struct foreground foreground;
 };
 
+// In a root that was entered by chroot(2), joining the mount namespace leads to the outer root.
 static bool pivoted(const struct exec_request *r) {
-    const struct spec_namespace *mount = &r->spec->linux_.namespaces[NS_MOUNT];
-    return mount->present && !mount->path;
+    return !r->state->root_entry || !str_eq(r->state->root_entry, "chroot");
 }
 
 // Who is not root of the host can only enter the PID namespace from within the user namespace that owns it.

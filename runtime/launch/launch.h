@@ -20,7 +20,8 @@ struct launch_request {
     const char *cgroup_manager; // for the state: "cgroupfs", "disabled"
     const char *config_text;    // config.json as read, copied to the state directory
     size_t config_size;
-    const char *report; // JSON of what the isolation does not enforce, kept in the state directory; NULL: nothing
+    const char
+        *report; // JSON of what the isolation does not enforce, kept in the state directory; NULL: nothing
     bool foreground;   // run without --detach: wait for the program and delete the container
     bool keep;         // run --keep: do not delete it
     const char *trace; // --trace FILE, or NULL

@@ -27,8 +27,9 @@ bool plan_wants_userns(const struct spec *spec) {
 }
 
 static const enum place_ability namespace_abilities[N_NAMESPACES] = {
-    [NS_PID] = PLACE_PID_NS, [NS_NETWORK] = PLACE_NETWORK_NS, [NS_MOUNT] = PLACE_MOUNT_NS, [NS_IPC] = PLACE_IPC_NS,
-    [NS_UTS] = PLACE_UTS_NS, [NS_USER] = PLACE_USER_NS,       [NS_CGROUP] = PLACE_CGROUP_NS, [NS_TIME] = PLACE_TIME_NS,
+    [NS_PID] = PLACE_PID_NS,       [NS_NETWORK] = PLACE_NETWORK_NS, [NS_MOUNT] = PLACE_MOUNT_NS,
+    [NS_IPC] = PLACE_IPC_NS,       [NS_UTS] = PLACE_UTS_NS,         [NS_USER] = PLACE_USER_NS,
+    [NS_CGROUP] = PLACE_CGROUP_NS, [NS_TIME] = PLACE_TIME_NS,
 };
 
 static void need_namespaces(struct needs *needs) {
@@ -47,8 +48,8 @@ static const struct {
     const char *type;
     enum place_ability ability;
 } file_systems[] = {
-    { "proc", PLACE_PROCFS },     { "sysfs", PLACE_SYSFS },     { "tmpfs", PLACE_TMPFS },
-    { "devpts", PLACE_DEVPTS },   { "mqueue", PLACE_MQUEUE },   { "overlay", PLACE_OVERLAY },
+    { "proc", PLACE_PROCFS },   { "sysfs", PLACE_SYSFS },   { "tmpfs", PLACE_TMPFS },
+    { "devpts", PLACE_DEVPTS }, { "mqueue", PLACE_MQUEUE }, { "overlay", PLACE_OVERLAY },
 };
 
 static void need_mounts(struct needs *needs) {
@@ -68,7 +69,8 @@ static void need_limits(struct needs *needs) {
     if (r && (r->memory || r->cpu || r->has_pids_limit || r->n_hugepage_limits))
         need(needs, PLACE_CGROUP, "/linux/resources");
     for (size_t i = 0; i < needs->spec->linux_.n_sysctl; i++)
-        need(needs, PLACE_SYSCTL, arena_printf(needs->a, "/linux/sysctl/%s", needs->spec->linux_.sysctl[i].key));
+        need(needs, PLACE_SYSCTL,
+             arena_printf(needs->a, "/linux/sysctl/%s", needs->spec->linux_.sysctl[i].key));
 }
 
 void plan_unmet_needs(const struct spec *spec, const struct plan_request *request, const struct host *host,

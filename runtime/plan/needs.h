@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What full isolation needs of the place for a config, line by line: held against the probe, it tells whether `oci` can run
-// it, and why not. Pure.
+// What full isolation needs of the place for a config, line by line: held against the probe, it tells whether
+// `oci` can run it, and why not. Pure.
 #ifndef NOOK_RUNTIME_PLAN_NEEDS_H
 #define NOOK_RUNTIME_PLAN_NEEDS_H
 

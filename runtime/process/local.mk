@@ -7,6 +7,7 @@ libnook_a_SOURCES += \
 	runtime/process/foreground.c runtime/process/foreground.h \
 	runtime/process/hook.c runtime/process/hook.h \
 	runtime/process/keyring.c runtime/process/keyring.h \
+	runtime/process/landlock.c runtime/process/landlock.h \
 	runtime/process/labels.c runtime/process/labels.h \
 	runtime/process/lookup.c runtime/process/lookup.h \
 	runtime/process/rawid.h \
