@@ -19,6 +19,7 @@
 #include "lib/str.h"
 #include "runtime/config/parse.h"
 #include "runtime/launch/notify.h"
+#include "runtime/launch/selfexe.h"
 
 enum { MAX_CONFIG = 64 << 20 };
 
@@ -90,10 +91,13 @@ struct spec *container_read(struct command *c, bool wait_start, struct launch_re
         .foreground = !wait_start && !o->detach,
         .keep = o->keep,
         .trace = c->trace,
+        .image = -1,
     };
     settle_descriptors(o, &r->plan);
     int report = isolation_report_fd(o->report, r->plan.preserve_fds, err);
     if (report == -2 || command_close_leaks(r->plan.preserve_fds, report, err) < 0)
+        return NULL;
+    if (!o->dry && selfexe_protect(c->argv, &r->image, err) < 0)
         return NULL;
     if (report > STDERR_FILENO)
         fcntl(report, F_SETFD, FD_CLOEXEC);

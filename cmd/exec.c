@@ -198,7 +198,8 @@ static int check_status(enum state_status status, bool ignore_paused, struct err
     }
 }
 
-static int run_exec(struct command *c, struct state_dir *dir, const struct state *s, struct error *err) {
+static int run_exec(struct command *c, struct state_dir *dir, const struct state *s, int image,
+                    struct error *err) {
     const struct exec_options *o = c->options;
     if (check_status(command_status(c, dir, s), o->ignore_paused, err) < 0)
         return -1;
@@ -220,6 +221,7 @@ static int run_exec(struct command *c, struct state_dir *dir, const struct state
         .pid_file = o->pid_file,
         .console_socket = o->console_socket,
         .preserve_fds = (unsigned)o->preserve_fds,
+        .image = image,
         .detach = o->detach,
         .trace = c->trace,
     };
@@ -230,19 +232,20 @@ static int run_exec(struct command *c, struct state_dir *dir, const struct state
 
 static int cmd_exec(struct command *c, struct error *err) {
     const struct exec_options *o = c->options;
-    if (selfexe_protect(c->argv, err) < 0)
-        return -1;
     if (o->pidfd_socket) {
         error_set(err, "unsupported", 0, "--pidfd-socket is not supported by this version");
         return error_prefix(err, "exec failed");
     }
     if (command_close_leaks((unsigned)o->preserve_fds, -1, err) < 0)
         return error_prefix(err, "exec failed");
+    int image = -1;
+    if (selfexe_protect(c->argv, &image, err) < 0)
+        return -1;
     struct state_dir dir = STATE_DIR_NONE;
     struct state s;
     int rc = command_open_container(c, &dir, &s, err);
     if (rc == 0)
-        rc = run_exec(c, &dir, &s, err);
+        rc = run_exec(c, &dir, &s, image, err);
     state_close(&dir);
     return rc < 0 ? error_prefix(err, "exec failed") : rc;
 }

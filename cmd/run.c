@@ -3,12 +3,9 @@
 #include "config.h"
 
 #include "cmd/container.h"
-#include "runtime/launch/selfexe.h"
 
 static int cmd_run(struct command *c, struct error *err) {
     struct launch_request request;
-    if (selfexe_protect(c->argv, err) < 0)
-        return -1;
     struct plan *plan = container_plan(c, false, &request, err);
     return plan ? launch_container(&request, plan, c->arena, err) : -1;
 }

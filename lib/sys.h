@@ -26,6 +26,15 @@
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000
+#endif
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x00004000
+#endif
+#ifndef SYS_statmount
+#define SYS_statmount 457
+#endif
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif

@@ -33,6 +33,8 @@ static const struct field {
     { "pid", PID, offsetof(struct state, init.pid) },
     { "startTime", NUMBER, offsetof(struct state, init.start_time) },
     { "bootId", FIXED_TEXT, offsetof(struct state, init.boot_id) },
+    { "rootMount", NUMBER, offsetof(struct state, root_mount) },
+    { "rootBelow", NUMBER, offsetof(struct state, root_below) },
     { "complete", BOOLEAN, offsetof(struct state, complete) },
     { "sharedPidNamespace", BOOLEAN, offsetof(struct state, shared_pid_namespace) },
     { "noProcess", BOOLEAN, offsetof(struct state, no_process) },
@@ -52,6 +54,7 @@ static const struct field {
     { "payloadStartTime", NUMBER, offsetof(struct state, payload.start_time) },
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define N_FIRST  6 // those that come before the cgroups
 
 bool state_is_supervised(const struct state *s) {
     return s->kill && str_eq(s->kill, "supervisor");
@@ -92,7 +95,7 @@ static struct json to_json(const struct state *s, struct arena *a) {
     json_init(&j, a, true);
     json_object(&j, NULL);
     json_int(&j, "nookState", 1); // the version of this format
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < N_FIRST; i++)
         write_field(&j, s, &fields[i]);
     json_array(&j, "cgroups");
     for (size_t i = 0; i < s->n_cgroups; i++) {
@@ -103,7 +106,7 @@ static struct json to_json(const struct state *s, struct arena *a) {
         json_object_end(&j);
     }
     json_array_end(&j);
-    for (size_t i = 4; i < N_FIELDS; i++)
+    for (size_t i = N_FIRST; i < N_FIELDS; i++)
         write_field(&j, s, &fields[i]);
     json_object(&j, "annotations");
     for (size_t i = 0; i < s->n_annotations; i++)

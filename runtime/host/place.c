@@ -94,14 +94,14 @@ struct probe {
     struct error *err;
 };
 
-static int64_t now_ms(void) {
+int64_t place_now_ms(void) {
     struct timespec now = { 0 };
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int left_ms(const struct probe *b) {
-    int64_t left = b->deadline - now_ms();
+    int64_t left = b->deadline - place_now_ms();
     return left > 0 ? (int)left : 0;
 }
 
@@ -110,7 +110,8 @@ static int too_long(const struct probe *b) {
                      place_ability_name((enum place_ability)b->page->trying), LIMIT_MS / 1000);
 }
 
-// Answers the child's one question, until the last process of the probe has closed its end.
+// Answers the child's one question, until the last process of the probe has closed its end. 1 when there is
+// no good answer.
 static int talk(struct probe *b, int sock) {
     for (;;) {
         struct pollfd p = { .fd = sock, .events = POLLIN };
@@ -127,9 +128,10 @@ static int talk(struct probe *b, int sock) {
         }
         if (n == 0)
             return 0;
-        if (place_write_maps(b->place, b->page, b->caps, b->deadline, b->arena, &b->maps, b->err) < 0)
-            return -1;
-        b->mapped = true;
+        place_write_maps(b->place, b->page, b->caps, b->deadline, b->arena, &b->maps);
+        b->mapped = b->maps.own_errnum == 0;
+        if (!b->mapped)
+            return 1;
         if (send(sock, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE)
             return error_set(b->err, "place.failed", errno, "answer the probe's child");
     }
@@ -152,27 +154,34 @@ static int reap(struct probe *b, pid_t pid, bool stop, int *status) {
     return 0;
 }
 
+pid_t place_fork_quietly(pid_t *tid) {
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = place_fork(tid);
+    int errnum = errno;
+    if (pid != 0)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = errnum;
+    return pid;
+}
+
 static int run_child(struct probe *b, int *status) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_set(b->err, "place.failed", errno, "socketpair");
     cleanup_fd int ours = pair[0];
     cleanup_fd int theirs = pair[1];
-    sigset_t all, before; // no handler of the caller's may run in the child
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = place_fork(&b->page->worker);
+    pid_t pid = place_fork_quietly(&b->page->worker);
     if (pid == 0) {
         close(ours);
         place_child(b->page, theirs);
     }
-    int errnum = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0)
-        return error_set(b->err, "place.failed", errnum, "fork for the probe of this place");
+        return error_set(b->err, "place.failed", errno, "fork for the probe of this place");
     fd_close(&theirs);
     int rc = talk(b, ours);
-    return reap(b, pid, rc < 0, status) < 0 ? -1 : rc;
+    return reap(b, pid, rc != 0, status) < 0 ? -1 : rc;
 }
 
 static int killed_by(const struct probe *b, int status) {
@@ -181,27 +190,36 @@ static int killed_by(const struct probe *b, int status) {
                                                  : 0;
 }
 
-// A filter may kill instead of refusing. What was tried then is refused, and all starts anew without it.
+static int ended_early(const struct probe *b, int signal, int status) {
+    return error_set(b->err, "place.failed", 0, "the probe's child ended early (%s %d) while it tried %s",
+                     signal ? "signal" : "status", signal ? signal : status,
+                     place_ability_name((enum place_ability)b->page->trying));
+}
+
+// One child, or its successor when it cannot go on: a filter may kill instead of refusing, and a user
+// namespace without ids is none. What was tried then has its answer, and all else is tried anew.
 static int run_children(struct probe *b) {
-    struct place_try kept[N_PLACE_ABILITIES] = { { 0 } };
-    for (int i = 0; i <= N_PLACE_ABILITIES; i++) {
+    struct place_try given[N_PLACE_ABILITIES] = { { 0 } };
+    for (;;) {
         int status = 0;
-        memcpy(b->page->tries, kept, sizeof(kept));
+        memcpy(b->page->tries, given, sizeof(given));
         b->page->become_uid = b->page->become_gid = -1;
         b->page->worker_status = 0;
-        if (run_child(b, &status) < 0)
-            return -1;
-        if (b->page->finished)
-            return 0;
+        int rc = run_child(b, &status);
+        if (rc < 0 || b->page->finished)
+            return rc < 0 ? -1 : 0;
+        if (rc > 0) {
+            given[PLACE_USER_NS] = (struct place_try){
+                .call = "a write to uid_map", .errnum = b->maps.own_errnum, .tried = true, .given = true
+            };
+            continue;
+        }
         int signal = killed_by(b, status);
-        if (signal != SIGSYS)
-            return error_set(b->err, "place.failed", 0,
-                             "the probe's child ended early (%s %d) while it tried %s",
-                             signal ? "signal" : "status", signal ? signal : status,
-                             place_ability_name((enum place_ability)b->page->trying));
-        kept[b->page->trying].killed = true;
+        struct place_try *t = &given[b->page->trying];
+        if (signal != SIGSYS || t->given) // each answer is given once, so this ends
+            return ended_early(b, signal, status);
+        *t = (struct place_try){ .errnum = EPERM, .killed = true, .given = true };
     }
-    return error_set(b->err, "place.failed", 0, "the probe's child is killed again and again");
 }
 
 // ---------------------------------------------------------------- facts for the causes
@@ -252,6 +270,7 @@ static int gather(const struct probe *b, struct place_facts *f) {
         .userns_clone_off = read_digit("/proc/sys/kernel/unprivileged_userns_clone", '1') == '0',
         .apparmor_restricts =
             read_digit("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", '0') == '1',
+        .setgroups_denied = read_digit("/proc/self/setgroups", 'a') == 'd',
         .root_is_mount = place_root_is_mount(mountinfo),
         .lsm = lsm_label(a),
         .proc_covers = place_covers(mountinfo, "/proc", a),
@@ -326,8 +345,7 @@ static int probe_with(struct probe *b, bool new_userns, const struct host_cgroup
     b->page->filter = b->place->seccomp_mode == 2;
     if (run_children(b) < 0)
         return -1;
-    b->place->new_userns =
-        new_userns && b->page->tries[PLACE_USER_NS].errnum == 0 && !b->page->tries[PLACE_USER_NS].killed;
+    b->place->new_userns = new_userns && b->page->tries[PLACE_USER_NS].errnum == 0;
     if (gather(b, &facts) < 0)
         return -1;
     place_explain(b->page->tries, &facts, b->arena, b->place);
@@ -347,7 +365,7 @@ int place_probe(struct host_place *p, bool new_userns, const struct host_cgroups
     struct probe b = { .place = p,
                        .page = page,
                        .caps = own_capabilities(),
-                       .deadline = now_ms() + LIMIT_MS,
+                       .deadline = place_now_ms() + LIMIT_MS,
                        .arena = a,
                        .err = err };
     int rc = probe_with(&b, new_userns, cgroups);

@@ -22,36 +22,51 @@ static const struct ability {
     int cap;                  // the capability that the kernel asks for, or NO_CAP
     unsigned since;           // the kernel that has it
     const char *limit;        // user.max_*_namespaces
+    const char *option;       // how the kernel was built
     enum place_ability needs; // cannot be tried without that one, or is refused when that one is
 } abilities[N_PLACE_ABILITIES] = {
-    [PLACE_USER_NS] = { "user-namespace", NULL, NO_CAP, 0x0308, "user", NONE },
-    [PLACE_ID_MAPS] = { "id-maps", "CAP_SETUID and CAP_SETGID", NO_CAP, 0x0308, NULL, PLACE_USER_NS },
-    [PLACE_MOUNT_NS] = { "mount-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, "mnt", NONE },
-    [PLACE_PID_NS] = { "pid-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0308, "pid", NONE },
-    [PLACE_NETWORK_NS] = { "network-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "net", NONE },
-    [PLACE_IPC_NS] = { "ipc-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "ipc", NONE },
-    [PLACE_UTS_NS] = { "uts-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "uts", NONE },
-    [PLACE_CGROUP_NS] = { "cgroup-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0406, "cgroup", NONE },
-    [PLACE_TIME_NS] = { "time-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0506, "time", NONE },
-    [PLACE_TMPFS] = { "tmpfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, PLACE_MOUNT_NS },
-    [PLACE_PROCFS] = { "procfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, PLACE_PID_NS },
-    [PLACE_SYSFS] = { "sysfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0206, NULL, PLACE_NETWORK_NS },
-    [PLACE_DEVPTS] = { "devpts", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, PLACE_TMPFS },
-    [PLACE_MQUEUE] = { "mqueue", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0206, NULL, PLACE_IPC_NS },
-    [PLACE_OVERLAY] = { "overlay", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0312, NULL, PLACE_TMPFS },
-    [PLACE_BIND] = { "bind", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, PLACE_TMPFS },
-    [PLACE_OPEN_TREE] = { "open-tree", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0502, NULL, PLACE_TMPFS },
-    [PLACE_MOUNT_SETATTR] = { "mount-setattr", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x050c, NULL, PLACE_TMPFS },
-    [PLACE_PIVOT_ROOT] = { "pivot-root", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, PLACE_TMPFS },
-    [PLACE_CHROOT] = { "chroot", "CAP_SYS_CHROOT", CAP_SYS_CHROOT, 0x0200, NULL, NONE },
-    [PLACE_MKNOD] = { "mknod", "CAP_MKNOD", CAP_MKNOD, 0x0200, NULL, PLACE_TMPFS },
-    [PLACE_SETGROUPS] = { "setgroups", "CAP_SETGID", CAP_SETGID, 0x0200, NULL, NONE },
-    [PLACE_KEYRING] = { "keyring", NULL, NO_CAP, 0x0206, NULL, NONE },
-    [PLACE_SECCOMP] = { "seccomp", NULL, NO_CAP, 0x0311, NULL, NONE },
-    [PLACE_LANDLOCK_SIGNALS] = { "landlock-signals", NULL, NO_CAP, 0x060c, NULL, NONE },
-    [PLACE_CGROUP] = { "cgroup", NULL, NO_CAP, 0x0200, NULL, NONE },
-    [PLACE_CGROUP_KILL] = { "cgroup-kill", NULL, NO_CAP, 0x050e, NULL, PLACE_CGROUP },
-    [PLACE_SYSCTL] = { "sysctl", NULL, NO_CAP, 0x0200, NULL, NONE },
+    [PLACE_USER_NS] = { "user-namespace", NULL, NO_CAP, 0x0308, "user", "CONFIG_USER_NS", NONE },
+    [PLACE_ID_MAPS] = { "id-maps", NULL, NO_CAP, 0x0308, NULL, "CONFIG_USER_NS", PLACE_USER_NS },
+    [PLACE_MOUNT_NS] = { "mount-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, "mnt",
+                         "CONFIG_NAMESPACES", NONE },
+    [PLACE_PID_NS] = { "pid-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0308, "pid", "CONFIG_PID_NS",
+                       NONE },
+    [PLACE_NETWORK_NS] = { "network-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "net",
+                           "CONFIG_NET_NS", NONE },
+    [PLACE_IPC_NS] = { "ipc-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "ipc", "CONFIG_IPC_NS",
+                       NONE },
+    [PLACE_UTS_NS] = { "uts-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0300, "uts", "CONFIG_UTS_NS",
+                       NONE },
+    [PLACE_CGROUP_NS] = { "cgroup-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0406, "cgroup",
+                          "CONFIG_CGROUPS", NONE },
+    [PLACE_TIME_NS] = { "time-namespace", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0506, "time", "CONFIG_TIME_NS",
+                        NONE },
+    [PLACE_TMPFS] = { "tmpfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, "CONFIG_TMPFS", PLACE_MOUNT_NS },
+    [PLACE_PROCFS] = { "procfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, "CONFIG_PROC_FS",
+                       PLACE_PID_NS },
+    [PLACE_SYSFS] = { "sysfs", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0206, NULL, "CONFIG_SYSFS",
+                      PLACE_NETWORK_NS },
+    [PLACE_DEVPTS] = { "devpts", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, "CONFIG_UNIX98_PTYS",
+                       PLACE_TMPFS },
+    [PLACE_MQUEUE] = { "mqueue", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0206, NULL, "CONFIG_POSIX_MQUEUE",
+                       PLACE_IPC_NS },
+    [PLACE_OVERLAY] = { "overlay", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0312, NULL, "CONFIG_OVERLAY_FS",
+                        PLACE_TMPFS },
+    [PLACE_BIND] = { "bind", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, NULL, PLACE_TMPFS },
+    [PLACE_OPEN_TREE] = { "open-tree", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0502, NULL, NULL, PLACE_TMPFS },
+    [PLACE_MOUNT_SETATTR] = { "mount-setattr", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x050c, NULL, NULL,
+                              PLACE_TMPFS },
+    [PLACE_PIVOT_ROOT] = { "pivot-root", "CAP_SYS_ADMIN", CAP_SYS_ADMIN, 0x0204, NULL, NULL, PLACE_TMPFS },
+    [PLACE_CHROOT] = { "chroot", "CAP_SYS_CHROOT", CAP_SYS_CHROOT, 0x0200, NULL, NULL, NONE },
+    [PLACE_MKNOD] = { "mknod", "CAP_MKNOD", CAP_MKNOD, 0x0200, NULL, NULL, PLACE_TMPFS },
+    [PLACE_SETGROUPS] = { "setgroups", "CAP_SETGID", CAP_SETGID, 0x0200, NULL, "CONFIG_MULTIUSER", NONE },
+    [PLACE_KEYRING] = { "keyring", NULL, NO_CAP, 0x0206, NULL, "CONFIG_KEYS", NONE },
+    [PLACE_SECCOMP] = { "seccomp", NULL, NO_CAP, 0x0311, NULL, "CONFIG_SECCOMP_FILTER", NONE },
+    [PLACE_LANDLOCK_SIGNALS] = { "landlock-signals", NULL, NO_CAP, 0x060c, NULL,
+                                 "CONFIG_SECURITY_LANDLOCK, and landlock in its lsm= parameter", NONE },
+    [PLACE_CGROUP] = { "cgroup", NULL, NO_CAP, 0x0200, NULL, NULL, NONE },
+    [PLACE_CGROUP_KILL] = { "cgroup-kill", NULL, NO_CAP, 0x050e, NULL, NULL, PLACE_CGROUP },
+    [PLACE_SYSCTL] = { "sysctl", NULL, NO_CAP, 0x0200, NULL, "CONFIG_SYSCTL", NONE },
 };
 
 const char *place_ability_name(enum place_ability ability) {
@@ -134,9 +149,7 @@ struct asker {
     struct host_place *place;
 };
 
-static bool is_namespace(enum place_ability ability) {
-    return abilities[ability].limit != NULL;
-}
+#define REFUSED(errnum, cause, unlock) ((struct place_answer){ errnum, cause, unlock })
 
 static bool is_denial(int errnum) {
     return errnum == EPERM || errnum == EACCES;
@@ -150,83 +163,104 @@ static bool lacks_capability(const struct asker *q, enum place_ability ability) 
 static const char *unlock_filter(const struct asker *q, const struct place_try *t) {
     return arena_printf(
         q->arena,
-        "a seccomp profile that allows %s (docker, podman: --security-opt seccomp=unconfined; Kubernetes: "
-        "seccompProfile: Unconfined)",
+        "a seccomp profile that allows %s (docker, podman: --security-opt seccomp=unconfined; "
+        "Kubernetes: seccompProfile: Unconfined)",
         t->call ? t->call : "it");
+}
+
+static struct place_answer by_filter(const struct asker *q, const struct place_try *t) {
+    return REFUSED(t->errnum, "seccomp", unlock_filter(q, t));
 }
 
 static struct place_answer by_capability(const struct asker *q, enum place_ability ability,
                                          const struct place_try *t) {
     const struct ability *it = &abilities[ability];
-    bool userns_would_do = !q->facts->new_userns && it->cap != CAP_MKNOD;
+    bool userns_would_do =
+        !q->facts->new_userns && q->place->can[PLACE_USER_NS].errnum == 0 && it->cap != CAP_MKNOD;
     const char *unlock =
         arena_printf(q->arena, "%s%s", it->cap_name, userns_would_do ? " or a user namespace" : "");
     if (t->filtered)
         unlock = arena_printf(q->arena, "%s, and %s", unlock, unlock_filter(q, t));
-    return (struct place_answer){ t->errnum, "no-capability", unlock };
+    return REFUSED(t->errnum, "no-capability", unlock);
+}
+
+#define APPARMOR_USERNS                                                                            \
+    "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for nook with " \
+    "\"userns,\""
+
+static bool apparmor_strips(const struct place_facts *f) {
+    return f->apparmor_restricts && !(f->outer_caps & CAP_BIT(CAP_SYS_ADMIN));
 }
 
 static struct place_answer by_lsm(const struct asker *q, const struct place_try *t) {
-    const char *who = q->facts->lsm ? arena_printf(q->arena, "the LSM profile \"%s\"", q->facts->lsm)
-                                    : "the LSM (AppArmor, SELinux, Landlock) around us";
-    return (struct place_answer){
-        t->errnum,
-        "lsm",
-        arena_printf(
-            q->arena,
-            "%s has to allow %s (docker, podman: --security-opt apparmor=unconfined or label=disable)", who,
-            t->call ? t->call : "it"),
-    };
+    const struct place_facts *f = q->facts;
+    if (f->new_userns && apparmor_strips(f)) // unshare passes, but its capabilities count for nothing
+        return REFUSED(t->errnum, "lsm", APPARMOR_USERNS);
+    const char *who = f->lsm ? arena_printf(q->arena, "the LSM profile \"%s\"", f->lsm)
+                             : "the LSM (AppArmor, SELinux, Landlock) around us";
+    return REFUSED(t->errnum, "lsm",
+                   arena_printf(q->arena,
+                                "%s has to allow %s (docker, podman: --security-opt apparmor=unconfined or "
+                                "label=disable)",
+                                who, t->call ? t->call : "it"));
 }
 
 static struct place_answer user_namespace_denied(const struct asker *q, const struct place_try *t) {
     const struct place_facts *f = q->facts;
-    bool privileged = f->outer_caps & CAP_BIT(CAP_SYS_ADMIN);
-    if (f->userns_clone_off && !privileged)
-        return (struct place_answer){ t->errnum, "sysctl-limit",
-                                      "sysctl kernel.unprivileged_userns_clone=1" };
+    if (f->userns_clone_off && !(f->outer_caps & CAP_BIT(CAP_SYS_ADMIN)))
+        return REFUSED(t->errnum, "sysctl-limit", "sysctl kernel.unprivileged_userns_clone=1");
     if (!f->root_is_mount)
-        return (struct place_answer){
+        return REFUSED(
             t->errnum, "not-root-mount",
-            "a root that was entered by pivot_root(2); the kernel allows no user namespace after "
-            "chroot(2)"
-        };
-    if (f->apparmor_restricts && !privileged)
-        return (struct place_answer){
-            t->errnum, "lsm",
-            "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for "
-            "nook with \"userns,\""
-        };
-    return by_lsm(q, t);
+            "a root that was entered by pivot_root(2): the kernel allows no user namespace after chroot(2)");
+    return apparmor_strips(f) ? REFUSED(t->errnum, "lsm", APPARMOR_USERNS) : by_lsm(q, t);
+}
+
+// A map of the own group alone that is written without privilege costs setgroups(2): user_namespaces(7).
+static struct place_answer setgroups_denied(const struct asker *q, const struct place_try *t) {
+    struct place_answer maps = q->place->can[PLACE_ID_MAPS];
+    if (q->facts->new_userns && maps.errnum != 0)
+        return REFUSED(t->errnum, maps.cause, maps.unlock);
+    if (q->facts->setgroups_denied)
+        return REFUSED(t->errnum, "no-subids",
+                       "a gid map around us that was written with privilege: this one denies setgroups");
+    return q->facts->seccomp_mode == 2 ? by_filter(q, t) : by_lsm(q, t); // the kernel has no other reason
+}
+
+static struct place_answer mknod_denied(const struct asker *q, const struct place_try *t) {
+    if (!q->facts->initial_userns)
+        return REFUSED(t->errnum, "no-capability", "CAP_MKNOD in the initial user namespace");
+    return REFUSED(t->errnum, "device-cgroup",
+                   "a device cgroup around us that allows the device (docker, podman: --privileged)");
+}
+
+static struct place_answer sysctl_denied(const struct asker *q, const struct place_try *t) {
+    (void)q;
+    return REFUSED(t->errnum, "no-capability",
+                   "root in the initial user namespace, or for net.* an own network namespace");
 }
 
 static struct place_answer too_revealing(const struct asker *q, enum place_ability ability, int errnum) {
     bool proc = ability == PLACE_PROCFS;
     const char *covers = proc ? q->facts->proc_covers : q->facts->sys_covers;
-    const char *which = *covers ? arena_printf(q->arena, " (%s)", covers) : "";
-    if (proc)
-        return (struct place_answer){
-            errnum,
-            "proc-too-revealing",
-            arena_printf(q->arena,
-                         "unmask /proc%s in the outer container (Kubernetes: procMount: Unmasked; docker: "
-                         "--security-opt "
-                         "systempaths=unconfined)",
-                         which),
-        };
-    return (struct place_answer){
-        errnum,
-        "sysfs-too-revealing",
-        arena_printf(q->arena,
-                     "unmask /sys%s in the outer container (docker: --security-opt systempaths=unconfined)",
-                     which),
-    };
+    const char *unlock = arena_printf(
+        q->arena, "unmask %s%s%s%s in the outer container (%sdocker: --security-opt systempaths=unconfined)",
+        proc ? "/proc" : "/sys", *covers ? " (" : "", covers, *covers ? ")" : "",
+        proc ? "Kubernetes: procMount: Unmasked; " : "");
+    return REFUSED(errnum, proc ? "proc-too-revealing" : "sysfs-too-revealing", unlock);
 }
 
-// EPERM or EACCES, and the capability was held: the special cases first, then the LSM, for nobody else is
-// left.
+// EPERM or EACCES, no filter, and the capability was held: the known reasons first, then the LSM, for nobody
+// else is left.
 static struct place_answer by_denial(const struct asker *q, enum place_ability ability,
                                      const struct place_try *t) {
+    static struct place_answer (*const known[N_PLACE_ABILITIES])(const struct asker *,
+                                                                 const struct place_try *) = {
+        [PLACE_USER_NS] = user_namespace_denied,
+        [PLACE_SETGROUPS] = setgroups_denied,
+        [PLACE_MKNOD] = mknod_denied,
+        [PLACE_SYSCTL] = sysctl_denied,
+    };
     const struct place_facts *f = q->facts;
     const char *covers = ability == PLACE_PROCFS  ? f->proc_covers
                          : ability == PLACE_SYSFS ? f->sys_covers
@@ -238,109 +272,102 @@ static struct place_answer by_denial(const struct asker *q, enum place_ability a
         return q->place->can[needs];
     if (*covers && !f->initial_userns)
         return too_revealing(q, ability, t->errnum);
-    switch ((int)ability) {
-    case PLACE_USER_NS:
-        return user_namespace_denied(q, t);
-    case PLACE_SETGROUPS: {
-        struct place_answer because = q->place->can[PLACE_ID_MAPS];
-        if (f->new_userns && because.errnum != 0)
-            return (struct place_answer){ t->errnum, because.cause, because.unlock };
-        break;
-    }
-    case PLACE_MKNOD:
-        if (!f->initial_userns)
-            return (struct place_answer){ t->errnum, "no-capability",
-                                          "CAP_MKNOD in the initial user namespace" };
-        return (struct place_answer){
-            t->errnum, "device-cgroup",
-            "a device cgroup around us that allows the device (docker, podman: --privileged)"
-        };
-    case PLACE_SYSCTL:
-        return (struct place_answer){
-            t->errnum, "no-capability",
-            "root in the initial user namespace, or for net.* an own network namespace"
-        };
-    default:
-        break;
-    }
-    return by_lsm(q, t);
+    return known[ability] ? known[ability](q, t) : by_lsm(q, t);
 }
 
 static struct place_answer missing(const struct asker *q, enum place_ability ability,
                                    const struct place_try *t) {
-    const struct place_facts *f = q->facts;
-    unsigned since = abilities[ability].since;
-    if (t->errnum == ENOSYS && f->seccomp_mode == 2 && f->kernel >= since)
-        return (struct place_answer){ t->errnum, "seccomp", unlock_filter(q, t) };
-    const char *unlock =
-        f->kernel >= since
-            ? arena_printf(q->arena, "a kernel that was built with %s", abilities[ability].name)
-            : arena_printf(q->arena, "Linux %u.%u or newer", since >> 8, since & 0xff);
-    return (struct place_answer){ t->errnum, "not-in-kernel", unlock };
+    const struct ability *it = &abilities[ability];
+    if (t->errnum == ENOSYS && q->facts->seccomp_mode == 2 && q->facts->kernel >= it->since)
+        return by_filter(q, t);
+    const char *unlock = NULL;
+    if (q->facts->kernel < it->since)
+        unlock = arena_printf(q->arena, "Linux %u.%u or newer", it->since >> 8, it->since & 0xff);
+    else if (it->option)
+        unlock = arena_printf(q->arena, "a kernel with %s", it->option);
+    return REFUSED(t->errnum, "not-in-kernel", unlock);
 }
 
-static struct place_answer by_limit(const struct asker *q, enum place_ability ability,
-                                    const struct place_try *t) {
-    return (struct place_answer){
-        t->errnum, "sysctl-limit",
-        arena_printf(q->arena, "raise user.max_%s_namespaces, here or in an outer user namespace",
-                     abilities[ability].limit)
-    };
+static bool says_missing(enum place_ability ability, int errnum) {
+    if (errnum == ENOSYS || errnum == ENODEV || errnum == EOPNOTSUPP)
+        return true;
+    if (ability == PLACE_LANDLOCK_SIGNALS) // an older ABI
+        return errnum == E2BIG || errnum == EINVAL || errnum == ENOMSG;
+    return errnum == EINVAL && (abilities[ability].limit || ability == PLACE_SECCOMP);
 }
 
 static struct place_answer by_errno(const struct asker *q, enum place_ability ability,
                                     const struct place_try *t) {
-    int e = t->errnum;
-    if (is_namespace(ability) && (e == ENOSPC || e == EUSERS))
-        return by_limit(q, ability, t);
-    if (ability == PLACE_KEYRING && e == EDQUOT)
-        return (struct place_answer){ e, "sysctl-limit",
-                                      "raise kernel.keys.maxkeys and kernel.keys.maxbytes" };
-    if (e == EROFS)
-        return (struct place_answer){ e, "read-only",
-                                      ability == PLACE_SYSCTL
-                                          ? "a writable /proc/sys (docker: --security-opt "
-                                            "systempaths=unconfined; Kubernetes: procMount: Unmasked)"
-                                          : "a writable mount" };
-    if ((ability == PLACE_PIVOT_ROOT || ability == PLACE_MOUNT_NS) && e == EINVAL && !q->facts->root_is_mount)
-        return (struct place_answer){ e, "not-root-mount",
-                                      "a root that is a mount point, entered by pivot_root(2)" };
-    if (ability == PLACE_PIVOT_ROOT && e == EINVAL)
-        return (struct place_answer){ e, "not-root-mount",
-                                      "a root that is neither rootfs (initramfs) nor entered by chroot(2)" };
-    if (e == ENOSYS || e == ENODEV || e == EOPNOTSUPP || (is_namespace(ability) && e == EINVAL) ||
-        (ability == PLACE_LANDLOCK_SIGNALS && (e == E2BIG || e == EINVAL || e == ENOMSG)))
-        return missing(q, ability, t);
-    if (e == ENOENT && ability == PLACE_SYSCTL)
-        return (struct place_answer){ e, "not-mounted", "a procfs at /proc with /proc/sys" };
-    return (struct place_answer){ e, "unknown", NULL };
+    static const struct {
+        enum place_ability ability;
+        int errnum;
+        const char *cause, *unlock;
+    } meanings[] = {
+        { PLACE_SYSCTL, EROFS, "read-only",
+          "a writable /proc/sys (Kubernetes: procMount: Unmasked; docker: --security-opt "
+          "systempaths=unconfined)" },
+        { PLACE_SYSCTL, ENOENT, "not-mounted", "a procfs at /proc with /proc/sys" },
+        { PLACE_KEYRING, EDQUOT, "sysctl-limit", "raise kernel.keys.maxkeys and kernel.keys.maxbytes" },
+        { PLACE_USER_NS, ESRCH, "not-mounted", "a procfs of our own PID namespace at /proc" },
+        { PLACE_USER_NS, EROFS, "read-only", "a writable procfs at /proc" },
+        { PLACE_PID_NS, EAGAIN, "unknown", "raise the limit of processes (pids.max, RLIMIT_NPROC)" },
+        { PLACE_PIVOT_ROOT, EINVAL, "not-root-mount",
+          "a root that is a mount point, entered by pivot_root(2), and no rootfs (initramfs)" },
+    };
+    const char *limit = abilities[ability].limit;
+    if (limit && (t->errnum == ENOSPC || t->errnum == EUSERS))
+        return REFUSED(t->errnum, "sysctl-limit",
+                       arena_printf(q->arena,
+                                    "raise user.max_%s_namespaces, here or in an outer user namespace",
+                                    limit));
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++)
+        if (meanings[i].ability == ability && meanings[i].errnum == t->errnum)
+            return REFUSED(t->errnum, meanings[i].cause, meanings[i].unlock);
+    if (ability == PLACE_MOUNT_NS && t->errnum == EINVAL && !q->facts->root_is_mount)
+        return REFUSED(t->errnum, "not-root-mount", "a root that is a mount point, entered by pivot_root(2)");
+    return says_missing(ability, t->errnum) ? missing(q, ability, t) : REFUSED(t->errnum, "unknown", NULL);
+}
+
+// It was out of reach: what it is built on does not work.
+static struct place_answer unreachable(const struct asker *q, enum place_ability ability) {
+    const struct place_answer *can = q->place->can;
+    enum place_ability needs = abilities[ability].needs;
+    if (needs != NONE && can[needs].errnum != 0)
+        return can[needs];
+    return can[PLACE_TMPFS].errnum != 0 ? can[PLACE_TMPFS] : REFUSED(ENOSYS, "unknown", NULL);
+}
+
+static struct place_answer explain_maps(const struct asker *q) {
+    const struct place_maps *m = q->facts->maps;
+    if (!m)
+        return q->place->can[PLACE_USER_NS];
+    if (m->errnum == 0 || m->cause)
+        return REFUSED(m->errnum, m->cause, m->unlock);
+    const struct place_try write = { .call = "a write to uid_map", .errnum = m->errnum };
+    return is_denial(m->errnum) ? by_lsm(q, &write) : REFUSED(m->errnum, "unknown", NULL);
 }
 
 static struct place_answer explain(const struct asker *q, enum place_ability ability) {
     const struct place_try *t = &q->tries[ability];
-    enum place_ability needs = abilities[ability].needs;
     if (t->killed)
-        return (struct place_answer){ EPERM, "seccomp", unlock_filter(q, t) };
-    if (!t->tried) // it was out of reach: what it is built on does not work
-        return needs == NONE                       ? (struct place_answer){ ENOSYS, "unknown", NULL }
-               : q->place->can[needs].errnum       ? q->place->can[needs]
-               : q->place->can[PLACE_TMPFS].errnum ? q->place->can[PLACE_TMPFS]
-                                                   : q->place->can[PLACE_MOUNT_NS];
-    if (ability == PLACE_ID_MAPS && q->facts->maps)
-        return (struct place_answer){ q->facts->maps->errnum, q->facts->maps->cause, q->facts->maps->unlock };
+        return by_filter(q, t);
+    if (ability == PLACE_ID_MAPS)
+        return explain_maps(q);
+    if (!t->tried)
+        return unreachable(q, ability);
     if (t->errnum == 0)
-        return (struct place_answer){ 0, NULL, NULL };
+        return REFUSED(0, NULL, NULL);
     if (is_denial(t->errnum) && lacks_capability(q, ability))
         return by_capability(q, ability, t);
-    if (t->filtered && t->errnum != ENOSYS)
-        return (struct place_answer){ t->errnum, "seccomp", unlock_filter(q, t) };
+    if (t->filtered && t->errnum != ENOSYS) // an old kernel says that, too
+        return by_filter(q, t);
     return is_denial(t->errnum) ? by_denial(q, ability, t) : by_errno(q, ability, t);
 }
 
 void place_explain(const struct place_try tries[N_PLACE_ABILITIES], const struct place_facts *f,
                    struct arena *a, struct host_place *p) {
     struct asker q = { .tries = tries, .facts = f, .arena = a, .place = p };
-    for (int i = 0; i < N_PLACE_ABILITIES; i++) // the order of the enum: what others are built on comes first
+    for (int i = 0; i < N_PLACE_ABILITIES; i++) // in the enum's order: what others are built on comes first
         if (i != PLACE_CGROUP && i != PLACE_CGROUP_KILL)
             p->can[i] = explain(&q, (enum place_ability)i);
 }

@@ -181,12 +181,6 @@ static const char *find_tool(const struct mapper *m, const char *name) {
     return NULL;
 }
 
-static int64_t now_ms(void) {
-    struct timespec now = { 0 };
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Own id -> 0, then the subordinate ones from 1 on, as rootless engines have it.
 static char *const *tool_arguments(const struct mapper *m, const struct subids *s, const char *tool) {
     const char **argv = NULL;
@@ -212,7 +206,7 @@ static int run_tool(const struct mapper *m, const struct subids *s, const char *
     static char *const no_env[] = { NULL };
     char *const *argv = tool_arguments(m, s, tool);
     cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    pid_t tid = 0, pid = place_fork(&tid);
+    pid_t tid = 0, pid = place_fork_quietly(&tid);
     if (pid == 0) {
         for (int fd = 0; null >= 0 && fd < 3; fd++)
             dup2(null, fd);
@@ -222,7 +216,7 @@ static int run_tool(const struct mapper *m, const struct subids *s, const char *
     if (pid < 0)
         return -1;
     struct proc_handle p = proc_child(pid, -1);
-    int64_t left = m->deadline - now_ms();
+    int64_t left = m->deadline - place_now_ms();
     if (!proc_wait(&p, left > 0 ? (int)left : 0)) {
         kill(pid, SIGKILL);
         proc_wait(&p, 1000);
@@ -309,27 +303,46 @@ static bool is_mapped(const struct mapper *m, const char *file) {
     return fd_read_small(m->dir, file, text, sizeof(text)) > 0;
 }
 
-int place_write_maps(const struct host_place *p, struct place_page *page, uint64_t caps, int64_t deadline,
-                     struct arena *a, struct place_maps *out, struct error *err) {
-    cleanup_fd int dir =
-        open(arena_printf(a, "/proc/%d", (int)page->worker), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct mapper m = {
-        .place = p, .page = page, .caps = caps, .deadline = deadline, .arena = a, .out = out, .dir = dir
-    };
-    *out = (struct place_maps){ 0 };
-    if (dir < 0)
-        return error_set(err, "place.failed", errno, "cannot open /proc/%d of the probe's child",
-                         (int)page->worker);
+// Is /proc of our own PID namespace? Else /proc/PID is somebody else.
+static bool proc_is_ours(void) {
+    char text[16];
+    ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+    uint64_t pid;
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    return str_to_u64(text, INT32_MAX, &pid) && pid == (uint64_t)getpid();
+}
+
+static void map_more(const struct mapper *m) {
+    const struct host_place *p = m->place;
     uint64_t need = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
     if (total(p->uids, p->n_uids) <= 1 || total(p->gids, p->n_gids) <= 1)
-        no_more(&m, "no-subids", "more than one id in the map of the user namespace around us");
-    else if ((caps & need) == need)
-        map_privileged(&m);
+        no_more(m, "no-subids", "more than one id in the map of the user namespace around us");
+    else if ((m->caps & need) == need)
+        map_privileged(m);
     else
-        map_subordinate(&m);
-    if (!is_mapped(&m, "uid_map") && map_own(&m, "uid_map", geteuid()) < 0)
-        return error_set(err, "place.failed", errno, "cannot map the own user in a new user namespace");
-    if (!is_mapped(&m, "gid_map") && map_gid_alone(&m) < 0)
-        return error_set(err, "place.failed", errno, "cannot map the own group in a new user namespace");
-    return 0;
+        map_subordinate(m);
+}
+
+static int map_alone(const struct mapper *m) {
+    if (!is_mapped(m, "uid_map") && map_own(m, "uid_map", geteuid()) < 0)
+        return -1;
+    return is_mapped(m, "gid_map") ? 0 : map_gid_alone(m);
+}
+
+void place_write_maps(const struct host_place *p, struct place_page *page, uint64_t caps, int64_t deadline,
+                      struct arena *a, struct place_maps *out) {
+    *out = (struct place_maps){ 0 };
+    if (!proc_is_ours()) {
+        *out = (struct place_maps){ .own_errnum = ESRCH };
+        return;
+    }
+    cleanup_fd int dir =
+        open(arena_printf(a, "/proc/%d", (int)page->worker), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct mapper m = { p, page, caps, deadline, a, out, dir };
+    if (dir >= 0)
+        map_more(&m);
+    if (dir < 0 || map_alone(&m) < 0)
+        out->own_errnum = errno;
 }

@@ -20,6 +20,7 @@ struct place_try {
     bool tried;
     bool filtered; // that call is refused in the same way with arguments that the kernel itself never gets to
                    // judge
+    bool given;    // the answer is known beforehand: the try is left out
     bool killed;   // the child was killed by SIGSYS for it
     bool revealing; // the kernel's own word: "Mount too revealing"
 };
@@ -37,7 +38,7 @@ struct place_page {
 };
 
 // The child's whole life: it makes system calls only. sock: a byte asks the parent for id maps, a byte says
-// that they are written, its end says that the other side is gone. Tries that are marked as killed are left
+// that they are written, its end says that the other side is gone. Tries whose answer is given are left
 // out.
 __attribute__((noreturn)) void place_child(struct place_page *page, int sock);
 
@@ -49,6 +50,7 @@ pid_t place_fork(pid_t *tid);
 // namespace
 
 struct place_maps {
+    int own_errnum;    // why not even our own id can be mapped; 0: it is
     int errnum;        // why there is no more than the own id; 0: there is
     const char *cause; // a word of struct place_answer, or NULL: it follows from errnum
     const char *unlock;
@@ -56,9 +58,15 @@ struct place_maps {
 
 // Writes /proc/PID/{uid_map,gid_map}: all ids that we have, by privilege, or our subordinate ids by
 // newuidmap(1), else our own id alone. page->become_* say which ids the child is to take. deadline:
-// CLOCK_MONOTONIC in ms. 0, or -1 with *err when not even the own id can be mapped.
-int place_write_maps(const struct host_place *p, struct place_page *page, uint64_t caps, int64_t deadline,
-                     struct arena *a, struct place_maps *out, struct error *err);
+// CLOCK_MONOTONIC in ms.
+void place_write_maps(const struct host_place *p, struct place_page *page, uint64_t caps, int64_t deadline,
+                      struct arena *a, struct place_maps *out);
+
+// CLOCK_MONOTONIC in ms.
+int64_t place_now_ms(void);
+
+// place_fork() with all signals blocked in the child, so that no handler of the caller's runs there.
+pid_t place_fork_quietly(pid_t *tid);
 
 // The lines of /proc/PID/{uid_map,gid_map}: what exists inside. False when it is no such text.
 bool place_parse_id_map(const char *text, struct arena *a, struct place_range **list, size_t *n);
@@ -87,6 +95,7 @@ struct place_facts {
     int seccomp_mode;
     unsigned kernel;                           // 6.18 is 0x0612
     bool userns_clone_off, apparmor_restricts; // the two sysctls against user namespaces of the unprivileged
+    bool setgroups_denied;                     // in the user namespace that we live in
     bool root_is_mount;                        // "/" is a mount of this namespace
     const char *lsm; // the label of the LSM that confines us ("docker-default (enforce)"), or NULL
     const char *proc_covers,

@@ -44,7 +44,7 @@ struct init {
     unsigned preserve_fds;
     bool commit;        // create: after READY wait for the parent's GO, which says that the state is saved
     bool joins;         // exec: the container is there already
-    int close_first[3]; // descriptors of the host that nobody in the container may see for a moment; -1: none
+    int close_first[4]; // descriptors of the host that nobody in the container may see for a moment; -1: none
     const struct nsset *container; // exec, STEP_JOIN_NAMESPACES: the container's namespaces
     int container_root; // exec into a container without a root of its own mount namespace: chroot there; else
                         // -1

@@ -18,9 +18,11 @@ enum message_type {
     MESSAGE_MAPS, // waits for its id maps (and all that needs the outer privileges): answered by MESSAGE_GO
     MESSAGE_TIME_OFFSETS, // has a new time namespace for its children: write its offsets; waits for
                           // MESSAGE_GO
-    MESSAGE_READY,        // everything but the last steps is done
-    MESSAGE_TERMINAL,     // carries the pty's master as SCM_RIGHTS
-    MESSAGE_CLONED,       // from the intermediate that joined a user namespace: value = init's pid
+    MESSAGE_SOURCE,   // may not reach a source: value = its number (plan_source), with a descriptor of its
+                      // "/"; answered by MESSAGE_GO with the opened source
+    MESSAGE_READY,    // everything but the last steps is done
+    MESSAGE_TERMINAL, // carries the pty's master as SCM_RIGHTS
+    MESSAGE_CLONED,   // from the intermediate that joined a user namespace: value = init's pid
     // parent or `start` -> init
     MESSAGE_GO,
     // init -> start

@@ -2,6 +2,8 @@
 // init's steps that build the container's root, by the hands of rootfs/.
 #include "config.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
@@ -18,22 +20,47 @@ static bool is_missing(const struct step *s) {
     return s->optional && s->mount->from.fd < 0 && s->mount->from.ino == 0;
 }
 
+static int32_t number_of(const struct plan *p, const struct rootfs_source *wanted) {
+    const char *ignored;
+    const struct rootfs_source *s;
+    for (size_t i = 0; (s = plan_source(p, i, &ignored)); i++)
+        if (s == wanted)
+            return (int32_t)i;
+    return -1;
+}
+
+// A user namespace takes the right away to pass through directories of users that it does not map.
+static int ask_for_source(struct init *in, struct rootfs_source *s, struct error *err) {
+    struct message m;
+    int fd = -1;
+    cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0 || message_send(in->sock, MESSAGE_SOURCE, number_of(in->plan, s), root) < 0 ||
+        message_receive(in->sock, &m, &fd, -1) != 1 || m.type != MESSAGE_GO || fd < 0)
+        return error_set(err, "parent.gone", 0, "the runtime ended during create");
+    return rootfs_source_take(&in->rootfs, s, fd, err);
+}
+
+static int reopen(struct init *in, struct rootfs_source *s, struct error *err) {
+    if (rootfs_source_reopen(&in->rootfs, s, err) == 0)
+        return 0;
+    return err->err == EACCES ? ask_for_source(in, s, err) : -1;
+}
+
 // Also opens again what the parent could not open for another mount namespace: all sources, before any
 // target.
 static int step_attach_root(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct steps *steps = &in->plan->child;
     struct rootfs_source *root = (struct rootfs_source *)&in->plan->root;
-    if (rootfs_source_reopen(&in->rootfs, root, err) < 0)
+    if (reopen(in, root, err) < 0)
         return -1;
     for (size_t i = 0; i < steps->n; i++) {
         const struct step *m = &steps->list[i];
         if (m->op == STEP_MOUNT && m->mount->from.path && !is_missing(m) &&
-            rootfs_source_reopen(&in->rootfs, &m->mount->from, err) < 0)
+            reopen(in, &m->mount->from, err) < 0)
             return error_where(err, step_name(m->op), m->origin);
         for (size_t k = 0; m->op == STEP_DEVICES && k < m->devices->n; k++)
-            if (m->devices->list[k].from.path &&
-                rootfs_source_reopen(&in->rootfs, &m->devices->list[k].from, err) < 0)
+            if (m->devices->list[k].from.path && reopen(in, &m->devices->list[k].from, err) < 0)
                 return error_where(err, step_name(m->op), m->devices->origins[k]);
     }
     return rootfs_attach_root(&in->rootfs, root, err);

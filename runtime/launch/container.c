@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,6 +48,7 @@ struct launch {
     int sock;     // to init
     int notify;   // run: what the program says to sd_notify, or -1
     int terminal; // master for the foreground, or -1
+    int image;    // of selfexe_protect, until init has closed its copy
     struct init init;
     bool pid_file_written;
     struct foreground foreground;
@@ -69,7 +69,8 @@ static void clear_remains(const struct state *old, void *arg) {
     struct error err;
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(old, arg, &n);
-    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0)
+    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0 ||
+        launch_unmount_root(old, &err) < 0)
         log_warning("%s", err.msg);
 }
 
@@ -135,12 +136,22 @@ static int step_seccomp(struct launch *l, const struct step *s, struct error *er
     return 0;
 }
 
+// Which mount init is going to attach on the host is written down before there is an init.
+static int remember_root(struct launch *l, const struct rootfs_source *root, struct error *err) {
+    struct rootfs_attached attached;
+    if (rootfs_attached_expect(&l->init.rootfs, root, &attached, err) < 0)
+        return -1;
+    l->state.root_mount = attached.mount;
+    l->state.root_below = attached.below;
+    return state_save(&l->dir, l->arena, &l->state, err);
+}
+
 static int step_open_root(struct launch *l, const struct step *s, struct error *err) {
     if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0)
         return -1;
     if (!s->source->is_dir)
         return error_set(err, "config.invalid", ENOTDIR, "the root %s", s->source->path);
-    return 0;
+    return l->plan->mounts_on_host ? remember_root(l, s->source, err) : 0;
 }
 
 static int step_open_source(struct launch *l, const struct step *s, struct error *err) {
@@ -220,13 +231,10 @@ static int step_join(struct launch *l, const struct step *s, struct error *err) 
 }
 
 static void close_sources(const struct plan *p) {
-    for (size_t i = 0; i < p->parent.n; i++) {
-        const struct step *s = &p->parent.list[i];
-        if (s->op == STEP_OPEN_ROOT || s->op == STEP_OPEN_SOURCE)
-            rootfs_source_close(s->source);
-        for (size_t k = 0; s->op == STEP_OPEN_DEVICES && k < s->devices->n; k++)
-            rootfs_source_close(&s->devices->list[k].from);
-    }
+    const char *ignored;
+    struct rootfs_source *s;
+    for (size_t i = 0; (s = plan_source(p, i, &ignored)); i++)
+        rootfs_source_close(s);
 }
 
 static int step_clone(struct launch *l, const struct step *s, struct error *err) {
@@ -319,6 +327,21 @@ static int run_runtime_hooks(struct launch *l, struct error *err) {
     return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.pid, l->arena, err);
 }
 
+// A source that init's user namespace may not reach: opened with our eyes in init's mount namespace.
+static int give_source(struct launch *l, int32_t number, int their_root, struct error *err) {
+    const char *origin = NULL;
+    cleanup_fd int root = their_root;
+    const struct rootfs_source *s = number < 0 ? NULL : plan_source(l->plan, (size_t)number, &origin);
+    if (!s || root < 0)
+        return error_set(err, "init.protocol", 0, "init asked for a source that is not in the plan");
+    cleanup_fd int fd = rootfs_source_open_below(root, s, err);
+    if (fd < 0)
+        return error_where(err, NULL, origin);
+    if (message_send(l->sock, MESSAGE_GO, 0, fd) < 0)
+        return error_set(err, "init.died", errno, "init ended while the runtime worked for it");
+    return 0;
+}
+
 static int answer(void *arg, const struct message *m, int fd, struct error *err) {
     struct launch *l = arg;
     int rc = 0;
@@ -332,6 +355,8 @@ static int answer(void *arg, const struct message *m, int fd, struct error *err)
     case MESSAGE_HOOKS:
         rc = run_runtime_hooks(l, err);
         break;
+    case MESSAGE_SOURCE:
+        return give_source(l, m->value, fd, err);
     case MESSAGE_TERMINAL:
         l->terminal = fd;
         return 0;
@@ -371,7 +396,7 @@ static void roll_back(struct launch *l) {
     if (l->child.pid > 0 && has_create_hooks(l->plan->spec))
         hooks_run(&l->subject, HOOK_POSTSTOP, "stopped", 0, l->arena, &ignored);
     if (l->plan->mounts_on_host && l->child.pid > 0)
-        umount2(l->plan->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
+        launch_unmount_root(&l->state, &ignored);
     if (l->cgroup_made)
         cgroup_undo(&l->cgroup);
     if (l->pid_file_written)
@@ -391,6 +416,7 @@ static void close_all(struct launch *l) {
         fd_close(&l->clone.join[i]);
     fd_close(&l->child.pidfd);
     fd_close(&l->terminal);
+    fd_close(&l->image);
     if (l->cgroup_made)
         cgroup_join_close(&l->cgroup.join);
     close_sources(l->plan);
@@ -419,6 +445,8 @@ static int await_ready(struct launch *l, struct error *err) {
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
     trace_add(l->init.trace, 1, "wait-ready", NULL, begin);
+    if (!l->init.commit) // init goes on to execve meanwhile
+        fd_close(&l->image);
     return 0;
 }
 
@@ -519,6 +547,7 @@ static int prepare(struct launch *l, struct error *err) {
     l->child = (struct clone_result){ .pid = -1, .pidfd = -1 };
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);
+    l->init.close_first[0] = l->image = r->image;
     l->init.preserve_fds = r->plan.preserve_fds;
     l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup);
     if (r->trace)

@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "lib/str.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
 
@@ -48,16 +48,29 @@ int launch_kill_all(const struct state *state, struct arena *a, struct error *er
     return 0;
 }
 
+// Without a mount namespace of its own the container's mounts are the host's: the root's tree hangs where
+// init attached it, or, if init died before, was never attached.
+int launch_unmount_root(const struct state *state, struct error *err) {
+    struct rootfs r = ROOTFS_INIT;
+    struct rootfs_attached attached = { state->root_mount, state->root_below };
+    if (!state->rootfs || (state->namespaces & CLONE_NEWNS))
+        return 0;
+    // Mount ids are counted anew with each boot, and no mount outlives one.
+    if (state->init.boot_id[0] && !str_eq(state->init.boot_id, proc_boot_id()))
+        return 0;
+    int rc = rootfs_attached_remove(&r, state->rootfs, &attached, err);
+    rootfs_close(&r);
+    return rc;
+}
+
 int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
                   struct error *err) {
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
     if (n && cgroup_remove(places, n, err) < 0)
         return -1;
-    // Without a mount namespace of its own its mounts are the host's: the root's tree hangs where it was
-    // attached.
-    if (state->rootfs && !(state->namespaces & CLONE_NEWNS))
-        umount2(state->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (launch_unmount_root(state, err) < 0)
+        return -1;
     struct error hook_error = { 0 };
     if (!spec)
         spec = launch_spec_with_hooks(dir, "poststop", a, &hook_error);

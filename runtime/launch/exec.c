@@ -43,6 +43,7 @@ struct execution {
     struct clone_result child;
     bool in_cgroup;
     int sock, terminal;
+    int image; // of selfexe_protect, until the child has closed its copy
     struct foreground foreground;
 };
 
@@ -221,7 +222,7 @@ static int spawn(struct execution *x, struct error *err) {
     cleanup_fd int own_mounts = -1;
     if (parent_joins(x->request) && enter(x, &own_mounts, err) < 0)
         return -1;
-    int close_first[] = { own_mounts, x->request->dir->fd, x->request->dir->root_fd };
+    int close_first[] = { own_mounts, x->request->dir->fd, x->request->dir->root_fd, x->image };
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
@@ -255,6 +256,7 @@ static int make(struct execution *x, struct error *err) {
     };
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
+    fd_close(&x->image);
     if (x->set_oom_score) {
         cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (oom_score_adj_set(proc, x->child.pid, x->process.oom_score_adj, err) < 0)
@@ -272,6 +274,7 @@ static void close_execution(struct execution *x) {
     foreground_end(&x->foreground);
     fd_close(&x->sock);
     fd_close(&x->terminal);
+    fd_close(&x->image);
     fd_close(&x->child.pidfd);
     nsset_close(&x->namespaces);
     proc_release(&x->container);
@@ -288,6 +291,7 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         .arena = a,
         .sock = -1,
         .terminal = -1,
+        .image = request->image,
         .child = { .pid = -1, .pidfd = -1 },
         .container = PROC_HANDLE_NONE,
         .namespaces = NSSET_NONE,

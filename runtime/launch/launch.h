@@ -22,6 +22,7 @@ struct launch_request {
     size_t config_size;
     const char
         *report; // JSON of what the isolation does not enforce, kept in the state directory; NULL: nothing
+    int image;   // of selfexe_protect: closed by the launch
     bool foreground;   // run without --detach: wait for the program and delete the container
     bool keep;         // run --keep: do not delete it
     const char *trace; // --trace FILE, or NULL
@@ -46,6 +47,7 @@ struct exec_request {
     size_t n_cgroups;
     const char *pid_file, *console_socket;
     unsigned preserve_fds;
+    int image; // of selfexe_protect: closed by the launch
     bool detach;
     const char *trace;
 };
@@ -63,6 +65,10 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
 
 // The recorded cgroups as the cgroup room wants them.
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
+
+// Unmounts the root of a container without a mount namespace of its own, if it is mounted. 0, or -1 with
+// *err.
+int launch_unmount_root(const struct state *state, struct error *err);
 
 // delete: removes what is left of a stopped container: cgroups, mounts, state; runs the poststop hooks (their
 // failure is a warning). spec: when the caller has it, else NULL. Closes dir. 0, or -1 with *err.

@@ -22,7 +22,7 @@ void process_init(struct init *in, const struct plan *plan) {
         .parent_sock = -1,
         .start_sock = -1,
         .join_mount = -1,
-        .close_first = { -1, -1, -1 },
+        .close_first = { -1, -1, -1, -1 },
         .console_sock = -1,
         .bundle_fd = -1,
         .rootfs = ROOTFS_INIT,

@@ -81,6 +81,16 @@ static const char *root_of_processes(const struct state *state, struct arena *a)
     return NULL;
 }
 
+static void guess_root_mount(struct state *state) {
+    struct rootfs r = ROOTFS_INIT;
+    struct rootfs_attached attached;
+    struct error ignored;
+    bool known = state->root_mount || state->root_below;
+    if (!known && rootfs_attached_guess(&r, state->rootfs, &attached, &ignored) == 0)
+        state->root_mount = attached.mount;
+    rootfs_close(&r);
+}
+
 static void find_root(const struct spec *spec, struct state *state, struct arena *a) {
     if (state->rootfs || !spec || spec->linux_.namespaces[NS_MOUNT].present)
         return;
@@ -89,8 +99,10 @@ static void find_root(const struct spec *spec, struct state *state, struct arena
         state->rootfs = spec->root.path;
     else
         state->rootfs = root_of_processes(state, a);
-    if (state->rootfs)
-        log_warning("container %s: taking %s for its root", state->id, state->rootfs);
+    if (!state->rootfs)
+        return;
+    log_warning("container %s: taking %s for its root", state->id, state->rootfs);
+    guess_root_mount(state);
 }
 
 int launch_recover(const struct state_dir *dir, struct state *state, struct arena *a, struct error *err) {

@@ -193,7 +193,8 @@ static int swap_exe(int tree, char **argv) {
 
 // ---------------------------------------------------------------- the choice
 
-int selfexe_protect(char **argv, struct error *err) {
+int selfexe_protect(char **argv, int *image, struct error *err) {
+    *image = -1;
     struct statvfs fs;
     if (statvfs(own_image, &fs) < 0)
         return error_set(err, "self.unprotected", errno, "cannot find the running binary: stat %s",
@@ -201,15 +202,16 @@ int selfexe_protect(char **argv, struct error *err) {
     if ((fs.f_flag & ST_RDONLY) || is_sealed())
         return 0;
 
-    cleanup_fd int image = read_only_clone();
-    if (image >= 0 && swap_exe(image, argv) == 0)
+    cleanup_fd int tree = read_only_clone();
+    if (tree >= 0 && swap_exe(tree, argv) == 0) {
+        *image = fd_steal(&tree);
         return 0;
-    if (image >= 0)
-        execveat(image, "", argv, environ, AT_EMPTY_PATH);
-    fd_close(&image);
-    image = sealed_copy();
-    if (image >= 0)
-        execveat(image, "", argv, environ, AT_EMPTY_PATH);
+    }
+    if (tree >= 0)
+        execveat(tree, "", argv, environ, AT_EMPTY_PATH);
+    cleanup_fd int copy = sealed_copy();
+    if (copy >= 0)
+        execveat(copy, "", argv, environ, AT_EMPTY_PATH);
     return error_set(err, "self.unprotected", errno,
                      "cannot run from a read-only image of the binary, which protects it from the container");
 }

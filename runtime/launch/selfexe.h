@@ -11,6 +11,9 @@
 // read-only clone of the binary's mount (open_tree(2), mount_setattr(2)), or, where that is not possible,
 // from a sealed copy in memory (memfd_create(2)); then it does not return. -1 with *err set when neither can
 // be had. Call it before anything else is done: descriptors without CLOEXEC survive.
-int selfexe_protect(char **argv, struct error *err);
+//
+// *image is -1, or the detached mount, to be closed at leisure: the last close of one takes as long as RCU
+// does (some 70 us), so it is best done when the process that was cloned has closed its copy and is at work.
+int selfexe_protect(char **argv, int *image, struct error *err);
 
 #endif

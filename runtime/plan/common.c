@@ -14,6 +14,24 @@ struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, con
     return s;
 }
 
+struct rootfs_source *plan_source(const struct plan *p, size_t i, const char **origin) {
+    for (size_t k = 0; k < p->parent.n; k++) {
+        const struct step *s = &p->parent.list[k];
+        if ((s->op == STEP_OPEN_ROOT || s->op == STEP_OPEN_SOURCE) && i-- == 0) {
+            *origin = s->origin;
+            return s->source;
+        }
+        if (s->op != STEP_OPEN_DEVICES)
+            continue;
+        if (i < s->devices->n) {
+            *origin = s->devices->origins[i];
+            return &s->devices->list[i].from;
+        }
+        i -= s->devices->n;
+    }
+    return NULL;
+}
+
 static bool has_variable(const struct spec_process *process, const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; i < process->n_env; i++)

@@ -60,8 +60,10 @@ void planner_devices(struct planner *pl) {
                      (pl->host->permitted & (1ULL << CAP_MKNOD));
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
-            if (d->list[i].type != 'p')
+            if (d->list[i].type != 'p') {
                 d->list[i].from.path = d->list[i].path;
+                d->list[i].from.late = pl->own_mounts && pl->userns;
+            }
         planner_parent(pl, STEP_OPEN_DEVICES, "/linux/devices")->devices = d;
         pl->p->bind_devices = true;
     }

@@ -13,10 +13,10 @@ void planner_open_source(struct planner *pl, struct rootfs_source *source, const
     *source = (struct rootfs_source)ROOTFS_SOURCE_NONE;
     source->path = path;
     source->recursive = recursive;
-    // Only who is born in a new user namespace needs the parent's privilege to clone them, and what is to
-    // stay shared with the host has to be cloned before init's mounts become slaves of the host's.
+    // What is to stay shared with the host has to be cloned before init's mounts become slaves of the host's;
+    // but those of a user namespace always are, and what it clones keeps the host's locks.
     bool shared = pl->spec->linux_.rootfs_propagation & MS_SHARED;
-    source->late = pl->own_mounts && !pl->userns && !shared;
+    source->late = pl->own_mounts && (pl->userns || !shared);
     struct step *s = planner_parent(pl, STEP_OPEN_SOURCE, where);
     s->source = source;
     s->optional = optional;

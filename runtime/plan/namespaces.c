@@ -24,6 +24,7 @@ static const uint64_t clone_flag_of[N_NAMESPACES] = {
 void planner_namespaces(struct planner *pl) {
     pl->userns = planner_ns(pl, NS_USER)->present;
     pl->own_mounts = planner_is_new(pl, NS_MOUNT);
+    pl->p->root.late = pl->own_mounts && pl->userns;
     pl->p->mounts_on_host = !planner_ns(pl, NS_MOUNT)->present;
     for (int kind = 0; kind < N_NAMESPACES; kind++) {
         const struct spec_namespace *n = planner_ns(pl, (enum spec_namespace_kind)kind);

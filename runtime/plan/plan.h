@@ -201,6 +201,10 @@ struct plan_exec_request {
 };
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);
 
+// The number i among all that the parent opens for the child (the root, sources of binds, the host's
+// devices), by which both name one, and the origin of its step. NULL when there are fewer.
+struct rootfs_source *plan_source(const struct plan *p, size_t i, const char **origin);
+
 // For the planners: appends a step.
 struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, const char *origin);
 // The environment of process, with LISTEN_FDS and NOTIFY_SOCKET when there are any.

@@ -85,7 +85,7 @@ int copy_up(struct rootfs *r, const struct rootfs_mount *m, int from, int tmpfs,
 // ---- mountinfo.c: /proc/self/mountinfo, line by line, without memory.
 struct mountinfo_line {
     unsigned long id, parent;
-    const char *root, *point, *flags, *type,
+    const char *dev, *root, *point, *flags, *type,
         *optional; // flags: "ro,nosuid"; octal escapes of point are decoded
 };
 struct mountinfo {

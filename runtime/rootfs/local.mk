@@ -2,6 +2,7 @@
 # Sources of runtime/rootfs/.
 libnook_a_SOURCES += \
 	runtime/rootfs/attach.c \
+	runtime/rootfs/attached.c \
 	runtime/rootfs/attr.c \
 	runtime/rootfs/console.c \
 	runtime/rootfs/copyup.c \

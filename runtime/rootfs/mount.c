@@ -173,7 +173,9 @@ static int change_failed(struct rootfs *r, const struct rootfs_mount *m, int fd,
     if (errnum == EPERM && fd >= 0)
         mount_change_locked(fd, c->clr, locked, sizeof(locked));
     if (locked[0])
-        return error_hint(err, "%s may not be cleared: an outer user namespace locked it", locked);
+        return error_hint(
+            err, "%s may not be cleared: the source has it, and a user namespace may not take it away",
+            locked);
     if (errnum == ENOSYS || (r->missing & ROOTFS_NO_SETATTR))
         return error_hint(err, "mount_setattr(2) (Linux 5.12) is missing or blocked here");
     return -1;
@@ -190,6 +192,8 @@ static int bind(struct rootfs *r, struct rootfs_mount *m, int target, const char
         change_failed(r, m, m->from.fd, &list.items[failed], errnum, err);
     else if (n < 0)
         error_set(err, "mount.failed", errnum, "cannot bind %s at %s", m->from.path, m->destination);
+    if (n < 0 && failed < 0 && errnum == EINVAL && !m->from.recursive)
+        error_hint(err, "if there are mounts below it, a user namespace may not leave them out: use rbind");
     rootfs_source_close(&m->from);
     return n;
 }

@@ -73,6 +73,7 @@ static bool parse(char *text, struct mountinfo_line *line) {
     }
     line->id = number(field[0]);
     line->parent = number(field[1]);
+    line->dev = field[2];
     line->root = field[3];
     decode_octal(field[4]);
     line->point = field[4];

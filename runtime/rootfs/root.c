@@ -50,12 +50,23 @@ static int attach_by_bind(struct rootfs *r, const struct rootfs_source *s, const
     return 0;
 }
 
+// A late one.
+static int clone_source(struct rootfs *r, struct rootfs_source *s) {
+    int tree = tree_clone(r, s->fd, s->recursive);
+    if (tree < 0)
+        return -1;
+    fd_close(&s->fd);
+    s->fd = tree;
+    s->detached = true;
+    return 0;
+}
+
 int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err) {
     struct mount_change c = { .propagation = quiet(r->propagation), .recursive = true };
     if (!s->is_dir)
         return error_set(err, "root.invalid", 0, "root %s is not a directory", s->path);
-    if (!s->detached) {
-        if (attach_by_bind(r, s, &c) < 0)
+    if (!s->detached && clone_source(r, s) < 0) {
+        if (errno != ENOSYS || attach_by_bind(r, s, &c) < 0)
             return error_set(err, "root.mount", errno, "cannot bind root %s over itself", s->path);
         rootfs_source_close(s);
         return 0;

@@ -53,13 +53,23 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
     return look(s, fd, err);
 }
 
+int rootfs_source_open_below(int root, const struct rootfs_source *s, struct error *err) {
+    struct rootfs theirs = ROOTFS_INIT;
+    theirs.root_fd = root;
+    int fd = rootfs_resolve(&theirs, s->path, 0);
+    return fd < 0 ? source_failed(s, errno, err) : fd;
+}
+
 int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error *err) {
     if (s->fd >= 0 || !s->path)
         return 0;
+    int fd = open(s->path, O_PATH | O_CLOEXEC);
+    return fd < 0 ? source_failed(s, errno, err) : rootfs_source_take(r, s, fd, err);
+}
+
+int rootfs_source_take(struct rootfs *r, struct rootfs_source *s, int given, struct error *err) {
     struct rootfs_source seen = *s;
-    cleanup_fd int fd = open(s->path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        return source_failed(s, errno, err);
+    cleanup_fd int fd = given;
     if (look(s, fd, err) < 0)
         return -1;
     if (s->dev != seen.dev || s->ino != seen.ino)

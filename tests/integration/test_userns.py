@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+import look
 from look import Proc
 
 
@@ -113,7 +114,6 @@ def test_tmpfs_belongs_to_root_inside(box):
 
 def test_readonly_bind_of_nosuid_source_keeps_locked_flags(box, tmp, host_mount):
     """2.7: flags that the user namespace may not clear stay; asking for ro,nosuid,noexec works."""
-    import look
     (tmp / "src").mkdir()
     host_mount("tmpfs", tmp / "src", "tmpfs", look.MS_NOSUID | look.MS_NODEV)
     box.userns().mount("/mnt", "bind", tmp / "src", ["bind", "ro", "nosuid", "noexec"])
@@ -174,3 +174,142 @@ def test_root_owned_rootfs_is_usable(box, readonly):
     assert out.splitlines()[0] == "65534"
     assert not (box.rootfs / "x").exists()
     assert stat.S_IMODE(os.stat(box.rootfs).st_mode) == 0o755
+
+
+# ---- what the host's mounts forbid and hide: mount_namespaces(7), "Restrictions on mount namespaces"
+
+LOCKED = {"ro": look.MS_RDONLY, "nosuid": look.MS_NOSUID, "nodev": look.MS_NODEV, "noexec": look.MS_NOEXEC}
+
+
+def admin(box):
+    """Root inside, who may mount."""
+    return box.userns().caps("CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE", "CAP_SYS_CHROOT")
+
+
+def give(path):
+    """To root inside."""
+    for p in [path, *path.rglob("*")]:
+        os.chown(p, 100000, 100000)
+
+
+@pytest.mark.parametrize("kind", ["bind", "rbind"])
+@pytest.mark.parametrize("flag", LOCKED)
+def test_flags_of_the_hosts_mounts_are_locked(box, tmp, host_mount, flag, kind):
+    (tmp / "src").mkdir()
+    (tmp / "src/file").touch()
+    give(tmp / "src")
+    host_mount(tmp / "src", tmp / "src", None, look.MS_BIND)
+    look.mount(None, tmp / "src", None, look.MS_BIND | look.MS_REMOUNT | LOCKED[flag])
+    admin(box).mount("/mnt", "bind", tmp / "src", [kind])
+    box.sh("mount -o remount,bind,rw,suid,dev,exec /mnt; mount -o remount,bind,rw /mnt; touch /mnt/new; echo end; exec probe sleep")
+    box.up().wait_text("end")
+    assert flag in box.proc.mount("/mnt").opts
+    assert (tmp / "src/new").exists() == (flag != "ro")
+
+
+def test_flags_of_the_roots_mount_are_locked(box, host_mount):
+    host_mount(box.rootfs, box.rootfs, None, look.MS_BIND)
+    look.mount(None, box.rootfs, None, look.MS_BIND | look.MS_REMOUNT | look.MS_NODEV | look.MS_NOSUID)
+    admin(box).sh("mount -o remount,bind,suid,dev,rw /; echo end; exec probe sleep").up().wait_text("end")
+    assert {"nosuid", "nodev"} <= box.proc.mount("/").opts
+
+
+def test_submounts_of_the_host_hide_what_is_below(box, tmp, host_mount):
+    (tmp / "src/sub").mkdir(parents=True)
+    (tmp / "src/sub/hidden").write_text("hidden")
+    give(tmp / "src")
+    host_mount("cover", tmp / "src/sub", "tmpfs")
+    admin(box).mount("/mnt", "bind", tmp / "src", ["rbind"])
+    assert box.sees("umount /mnt/sub || umount -l /mnt/sub; cat /mnt/sub/hidden; mkdir /tmp/x; mount --bind /mnt /tmp/x; "
+                    "cat /tmp/x/sub/hidden; echo end") == "end\n"
+
+
+def test_bind_that_leaves_submounts_out_is_refused(box, tmp, host_mount):
+    (tmp / "src/sub").mkdir(parents=True)
+    host_mount("cover", tmp / "src/sub", "tmpfs")
+    box.userns().mount("/mnt", "bind", tmp / "src", ["bind"]).refuse("rbind", pointers=[f"/mounts/{len(box.config['mounts']) - 1}"])
+
+
+@pytest.mark.parametrize("option,flag", [("rw", "ro"), ("exec", "noexec"), ("suid", "nosuid"), ("dev", "nodev")])
+def test_locked_flag_is_named_when_it_is_to_be_cleared(box, tmp, host_mount, option, flag):
+    (tmp / "src").mkdir()
+    host_mount(tmp / "src", tmp / "src", None, look.MS_BIND)
+    look.mount(None, tmp / "src", None, look.MS_BIND | look.MS_REMOUNT | LOCKED[flag])
+    box.userns().mount("/mnt", "bind", tmp / "src", ["bind", option]).refuse(f"{flag} may not be cleared")
+
+
+def test_mounts_inside_never_reach_the_host(box, tmp, host_mount):
+    """Not even with shared propagation asked for."""
+    (tmp / "src/in").mkdir(parents=True)
+    give(tmp / "src")
+    host_mount(tmp / "src", tmp / "src", None, look.MS_BIND)
+    look.mount(None, tmp / "src", None, look.MS_SHARED)
+    admin(box).mount("/mnt", "bind", tmp / "src", ["rbind", "rshared"])
+    box.linux["rootfsPropagation"] = "shared"
+    box.sh("mount -t tmpfs t /mnt/in; echo end; exec probe sleep").up().wait_text("end")
+    assert box.proc.mount("/mnt/in").fstype == "tmpfs"
+    assert not [m for m in look.mounts() if m.target == str(tmp / "src/in")]
+
+
+# ---- places that root inside may not reach by itself
+
+@pytest.fixture(params=["", "openat2", "mount_setattr", "pidfd_open"])
+def blocked(request, box, tools):
+    from test_fallbacks import NR
+    if request.param:
+        box.nook.prefix = [tools["nosys"], "38", NR[request.param]]
+    return request.param
+
+
+@pytest.mark.parametrize("owner", [0, 5])
+def test_sources_out_of_reach(box, tmp, owner, blocked):
+    secret = tmp / "secret"
+    (secret / "deep/dir").mkdir(parents=True)
+    (secret / "deep/dir/file").write_text("bound")
+    os.symlink(secret / "deep", tmp / "link")
+    os.chown(secret, owner, owner)
+    secret.chmod(0o700)
+    (box.rootfs / "mnt/a").mkdir()
+    (box.rootfs / "mnt/b").touch()
+    (box.rootfs / "mnt/c").touch()
+    box.userns().mount("/mnt/a", "bind", secret / "deep/dir", ["rbind", "ro"]).mount("/mnt/b", "bind", secret / "deep/dir/file", ["bind"])
+    box.mount("/mnt/c", "bind", tmp / "link/dir/file", ["bind"])
+    assert box.sees("cat /mnt/a/file /mnt/b /mnt/c") == "boundboundbound"
+
+
+@pytest.mark.parametrize("owner", [0, 5])
+def test_root_out_of_reach(box, owner, blocked):
+    os.chown(box.dir, owner, owner)
+    box.dir.chmod(0o700)
+    assert box.userns().sees("cat /etc/passwd").startswith("root:")
+
+
+def test_source_out_of_reach_is_locked_too(box, tmp, host_mount):
+    secret = tmp / "secret"
+    (secret / "dir").mkdir(parents=True)
+    host_mount(secret / "dir", secret / "dir", None, look.MS_BIND)
+    look.mount(None, secret / "dir", None, look.MS_BIND | look.MS_REMOUNT | look.MS_RDONLY)
+    os.chown(secret, 5, 5)
+    secret.chmod(0o700)
+    admin(box).mount("/mnt", "bind", secret / "dir", ["bind"])
+    box.sh("mount -o remount,bind,rw /mnt; echo end; exec probe sleep").up().wait_text("end")
+    assert "ro" in box.proc.mount("/mnt").opts
+
+
+def test_missing_source_is_refused(box, tmp):
+    box.userns().mount("/mnt", "bind", tmp / "none", ["bind"]).refuse("No such file or directory", str(tmp / "none"))
+
+
+def test_joined_user_namespace_locks_too(make_box, tmp, host_mount):
+    a, b = make_box(), make_box()
+    secret = tmp / "secret"
+    (secret / "dir").mkdir(parents=True)
+    host_mount(secret / "dir", secret / "dir", None, look.MS_BIND)
+    look.mount(None, secret / "dir", None, look.MS_BIND | look.MS_REMOUNT | look.MS_RDONLY)
+    os.chown(secret, 5, 5)
+    secret.chmod(0o700)
+    a.userns().sleep().up()
+    admin(b).namespace("user", f"/proc/{a.pid}/ns/user").mount("/mnt", "bind", secret / "dir", ["bind"])
+    del b.linux["uidMappings"], b.linux["gidMappings"]
+    b.sh("mount -o remount,bind,rw /mnt; echo end; exec probe sleep").up().wait_text("end")
+    assert "ro" in b.proc.mount("/mnt").opts

@@ -15,12 +15,6 @@ static void test_namespaces(void **state) {
           "the pid namespace is there twice" },
         { LINUX("'namespaces':[{'type':'pid','path':'proc/1/ns/pid'}]"), "/linux/namespaces/0/path",
           "must be an absolute path, but is 'proc/1/ns/pid'" },
-        { LINUX("'namespaces':[{'type':'user'}]"), "/linux/uidMappings",
-          "the new user namespace needs 'uidMappings' and 'gidMappings'" },
-        { LINUX("'namespaces':[{'type':'user'}],'uidMappings':[" ID_MAP "]"), "/linux/gidMappings",
-          "the new user namespace needs" },
-        { LINUX("'uidMappings':[" ID_MAP "]"), "/linux/uidMappings", "id mappings, but no user namespace" },
-        { LINUX("'gidMappings':[" ID_MAP "]"), "/linux/gidMappings", "id mappings, but no user namespace" },
         { LINUX("'namespaces':[{'type':'user'}],'gidMappings':[" ID_MAP "],'uidMappings':[" ID_MAP
                 ",{'containerID':9,'hostID':5000,'size':1}]"),
           "/linux/uidMappings/1/containerID", "overlap with those of entry 0" },

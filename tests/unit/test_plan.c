@@ -134,6 +134,28 @@ static void map_without_root(void **state) {
     assert_string_equal(p->gid_map, "5 1000 5\n20 2000 1\n");
 }
 
+static void mappings_must_fit(void **state) {
+    (void)state;
+    static const struct {
+        const char *linux_, *origin, *msg;
+    } rows[] = {
+        { "'namespaces':[{'type':'user'}]", "/linux/uidMappings", "the new user namespace needs" },
+        { "'namespaces':[{'type':'user'}],'uidMappings':[{'containerID':0,'hostID':9,'size':1}]",
+          "/linux/gidMappings", "the new user namespace needs" },
+        { "'uidMappings':[{'containerID':0,'hostID':9,'size':1}]", "/linux/uidMappings",
+          "id mappings, but no user namespace" },
+        { "'gidMappings':[{'containerID':0,'hostID':9,'size':1}]", "/linux/gidMappings",
+          "id mappings, but no user namespace" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *text = arena_printf(&arena, CONFIG(PROCESS("") ",'linux':{%s}"), rows[i].linux_);
+        assert_null(try_plan(text));
+        assert_string_equal(error.code, "config.invalid");
+        assert_string_equal(error.origin, rows[i].origin);
+        assert_non_null(strstr(error.msg, rows[i].msg));
+    }
+}
+
 static void joined_namespaces(void **state) {
     (void)state;
     struct plan *p = plan(
@@ -379,6 +401,7 @@ int main(void) {
         TEST(user_namespace),
         TEST(no_user_namespace),
         TEST(map_without_root),
+        TEST(mappings_must_fit),
         TEST(joined_namespaces),
         TEST(joined_mount_namespace),
         TEST(no_mount_namespace),

@@ -43,6 +43,46 @@ static void sources_are_opened_before_the_clone(void **state) {
     assert_true(a < dev && dev < b);
 }
 
+#define TWO_BINDS                                                      \
+    ",'mounts':[{'destination':'/a','source':'a','options':['bind']}," \
+    "{'destination':'/b','source':'b','options':['bind']}]"
+
+// In a user namespace nothing is cloned outside of it, whatever the propagation.
+static void who_clones_sources(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool root, binds;
+    } cases[] = {
+        { CONFIG(PROCESS("") LINUX("") TWO_BINDS), false, true },
+        { CONFIG(PROCESS("") LINUX(",'rootfsPropagation':'shared'") TWO_BINDS), false, false },
+        { CONFIG(PROCESS("") ",'linux':{" USER_NAMESPACE "}" TWO_BINDS), true, true },
+        { CONFIG(PROCESS("") ",'linux':{" USER_NAMESPACE ",'rootfsPropagation':'shared'}" TWO_BINDS), true,
+          true },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plan *p = plan(cases[i].text);
+        assert_int_equal(p->root.late, cases[i].root);
+        assert_int_equal(mount_at(p, "/a")->mount->from.late, cases[i].binds);
+        assert_int_equal(mount_at(p, "/b")->mount->from.late, cases[i].binds);
+    }
+    assert_true(device_at(plan(cases[2].text), "/dev/null")->from.late);
+}
+
+static void sources_by_number(void **state) {
+    (void)state;
+    const char *origin = NULL;
+    struct plan *p = plan(CONFIG(PROCESS("") ",'linux':{" USER_NAMESPACE "}" TWO_BINDS));
+    const struct plan_devices *devices = only(&p->parent, STEP_OPEN_DEVICES)->devices;
+    assert_ptr_equal(plan_source(p, 0, &origin), &p->root);
+    assert_string_equal(origin, "/root/path");
+    assert_ptr_equal(plan_source(p, 2, &origin), &mount_at(p, "/b")->mount->from);
+    assert_string_equal(origin, "/mounts/1");
+    assert_ptr_equal(plan_source(p, 2 + devices->n, &origin), &devices->list[devices->n - 1].from);
+    assert_string_equal(origin, devices->origins[devices->n - 1]);
+    assert_null(plan_source(p, 3 + devices->n, &origin));
+}
+
 static void remounts_and_propagation(void **state) {
     (void)state;
     struct plan *p =
@@ -415,6 +455,8 @@ static void as_json(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(sources_are_opened_before_the_clone),
+        TEST(who_clones_sources),
+        TEST(sources_by_number),
         TEST(remounts_and_propagation),
         TEST(readonly_dev_is_filled_first),
         TEST(notify_socket),

@@ -104,6 +104,8 @@ static void save_and_load_keep_everything(void **state) {
         .shared_pid_namespace = true,
         .no_process = true,
         .complete = true,
+        .root_mount = 1ULL << 31,
+        .root_below = 64,
     };
     struct state l;
     assert_int_equal(claim(f, "c1"), 0);
@@ -116,6 +118,7 @@ static void save_and_load_keep_everything(void **state) {
     assert_string_equal(l.oci_version, "1.3.0");
     assert_string_equal(l.bundle, "/a b/\xc3\xa9");
     assert_string_equal(l.rootfs, "/r");
+    assert_true(l.root_mount == 1ULL << 31 && l.root_below == 64);
     assert_string_equal(l.created, s.created);
     assert_int_equal(l.init.pid, 4242);
     assert_true(l.init.start_time == UINT64_MAX - 1);
