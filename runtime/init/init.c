@@ -141,7 +141,8 @@ static int close_all(struct init *in, struct error *err) {
         return error_set(err, "fd.failed", errno, "close the descriptors of the host");
     if (!label)
         in->rootfs.proc_fd = -1;
-    in->rootfs.root_fd = in->rootfs.null_fd = in->rootfs.mask_fd = in->bundle_fd = in->console_sock = -1;
+    in->rootfs.root_fd = in->rootfs.null_fd = in->rootfs.mask_fd = in->bundle_fd = in->console_sock =
+        in->image = -1;
     return 0;
 }
 
