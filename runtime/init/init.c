@@ -20,7 +20,7 @@
 #include "runtime/init/steps.h"
 #include "runtime/process/attributes.h"
 
-enum { INIT_STACK = 64 * 1024 }; // what the deepest step takes
+enum { INIT_STACK = 20 * 1024 }; // what the usual steps take
 enum { EXIT_FAILED = 1, EXIT_AFTER_START = 255 };
 
 void init_warn(struct init *in, const char *text) {
