@@ -14,7 +14,10 @@
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
 
-enum { KILL_LIMIT_MS = 10 * 1000 };
+enum {
+    KILL_LIMIT_MS = 10 * 1000,
+    ALONE_LIMIT_MS = 100, // so long init may take for its end before its cgroups are asked to help
+};
 
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n) {
     struct cgroup_place *places = arena_calloc(a, state->n_cgroups + 1, sizeof(*places));
@@ -25,6 +28,15 @@ struct cgroup_place *launch_cgroup_places(const struct state *state, struct aren
     return places;
 }
 
+// The end of a PID namespace's init is the end of all in it, and shows only when they are gone: see
+// pid_namespaces(7). Usually nobody is left in the cgroups then, and they need not be gone through.
+static bool ends_with_init(const struct state *state, const struct proc_handle *init, bool lives,
+                           const struct cgroup_place *places, size_t n) {
+    if (state->shared_pid_namespace || (lives && cgroup_is_frozen(places, n)))
+        return false;
+    return (!lives || proc_wait(init, ALONE_LIMIT_MS)) && cgroup_wait_empty(places, n, 0);
+}
+
 int launch_kill_all(const struct state *state, struct arena *a, struct error *err) {
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
@@ -33,6 +45,8 @@ int launch_kill_all(const struct state *state, struct arena *a, struct error *er
     if (lives && proc_signal(&init, SIGKILL) < 0 && errno != ESRCH)
         return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s",
                          (int)state->init.pid, state->id);
+    if (ends_with_init(state, &init, lives, places, n))
+        return 0;
     if (n && cgroup_kill(places, n, err) < 0)
         return -1;
     if (lives && !proc_wait(&init, KILL_LIMIT_MS)) {
