@@ -53,7 +53,6 @@ struct launch {
     int sock;     // to init
     int notify;   // run: what the program says to sd_notify, or -1
     int terminal; // master for the foreground, or -1
-    int image;    // of selfexe_protect, until init has closed its copy
     struct init init;
     bool pid_file_written;
     struct foreground foreground;
@@ -308,6 +307,7 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
     close_supervisor(l);
+    fd_close(&l->init.image);
     close_sources(l->plan);
     return rc;
 }
@@ -470,7 +470,7 @@ static void close_all(struct launch *l) {
     fd_close(&l->supervisor_ready);
     close_supervisor(l);
     fd_close(&l->terminal);
-    fd_close(&l->image);
+    fd_close(&l->init.image);
     if (l->cgroup_made)
         cgroup_join_close(&l->cgroup.join);
     close_sources(l->plan);
@@ -499,8 +499,6 @@ static int await_ready(struct launch *l, struct error *err) {
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
     trace_add(l->init.trace, 1, "wait-ready", NULL, begin);
-    if (!l->init.commit) // init goes on to execve meanwhile
-        fd_close(&l->image);
     return 0;
 }
 
@@ -604,7 +602,7 @@ static int prepare(struct launch *l, struct error *err) {
     l->supervisor_ready = -1;
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);
-    l->init.close_first[0] = l->image = r->image;
+    l->init.image = r->image;
     l->init.preserve_fds = r->plan.preserve_fds;
     l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup) || l->plan->supervised;
     if (r->trace)

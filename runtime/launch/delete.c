@@ -16,7 +16,10 @@
 #include "runtime/launch/members.h"
 #include "runtime/supervisor/supervisor.h"
 
-enum { KILL_LIMIT_MS = 10 * 1000 };
+enum {
+    KILL_LIMIT_MS = 10 * 1000,
+    ALONE_LIMIT_MS = 100, // so long init may take for its end before its cgroups are asked to help
+};
 
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n) {
     struct cgroup_place *places = arena_calloc(a, state->n_cgroups + 1, sizeof(*places));
@@ -73,6 +76,15 @@ bool launch_has_leftovers(const struct state *state) {
     return state_is_supervised(state) && members_find(&members, &ignored) > 0;
 }
 
+// The end of a PID namespace's init is the end of all in it, and shows only when they are gone: see
+// pid_namespaces(7). Usually nobody is left in the cgroups then, and they need not be gone through.
+static bool ends_with_init(const struct state *state, const struct proc_handle *init, bool lives,
+                           const struct cgroup_place *places, size_t n) {
+    if (state->shared_pid_namespace || (lives && cgroup_is_frozen(places, n)))
+        return false;
+    return (!lives || proc_wait(init, ALONE_LIMIT_MS)) && cgroup_wait_empty(places, n, 0);
+}
+
 int launch_kill_all(const struct state_dir *dir, const struct state *state, struct arena *a,
                     struct error *err) {
     size_t n;
@@ -81,7 +93,11 @@ int launch_kill_all(const struct state_dir *dir, const struct state *state, stru
         return kill_supervised(dir, state, err);
     cleanup_proc struct proc_handle init = PROC_HANDLE_NONE;
     int lives = kill_one(&state->init, state, &init, err);
-    if (lives < 0 || (n && cgroup_kill(places, n, err) < 0))
+    if (lives < 0)
+        return -1;
+    if (ends_with_init(state, &init, lives > 0, places, n))
+        return 0;
+    if (n && cgroup_kill(places, n, err) < 0)
         return -1;
     if (lives && await_end(&init, &state->init, state, err) < 0)
         return -1;
