@@ -29,22 +29,12 @@ static int kill_init(const struct state *s, int sig, struct error *err) {
                : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);
 }
 
-// A frozen container cannot die: SIGKILL thaws it.
-static int thaw(const struct cgroup_place *places, size_t n, struct error *err) {
-    if (n == 0 || !cgroup_is_frozen(places, n))
-        return 0;
-    return cgroup_set_frozen(places, n, false, err);
-}
-
-static int kill_all(const struct cgroup_place *places, size_t n, const struct state *s, int sig,
-                    struct error *err) {
-    if (n == 0)
-        return s->shared_pid_namespace ? error_set(err, "kill.no-cgroup", 0,
-                                                   "container %s has neither a cgroup nor a PID namespace: "
-                                                   "its processes cannot be found",
-                                                   s->id)
-                                       : kill_init(s, sig, err);
-    return sig == SIGKILL ? cgroup_kill(places, n, err) : cgroup_signal(places, n, sig, NULL, err);
+static int kill_all(size_t n_places, const struct state *s, int sig, struct arena *a, struct error *err) {
+    if (n_places == 0 && s->shared_pid_namespace)
+        return error_set(
+            err, "kill.no-cgroup", 0,
+            "container %s has neither a cgroup nor a PID namespace: its processes cannot be found", s->id);
+    return launch_signal_all(s, sig, a, err);
 }
 
 static int cmd_kill(struct command *c, struct error *err) {
@@ -65,10 +55,10 @@ static int cmd_kill(struct command *c, struct error *err) {
     // Without a PID namespace of its own the death of init ends nobody else.
     bool whole = o->all || (sig == SIGKILL && s.shared_pid_namespace && n > 0);
     if (whole)
-        return status == STATE_STOPPED && n == 0 ? 0 : kill_all(places, n, &s, sig, err);
+        return status == STATE_STOPPED && n == 0 ? 0 : kill_all(n, &s, sig, c->arena, err);
     if (kill_init(&s, sig, err) < 0)
         return -1;
-    return sig == SIGKILL ? thaw(places, n, err) : 0;
+    return sig == SIGKILL ? launch_thaw(places, n, err) : 0;
 }
 
 static const struct option kill_option_table[] = {

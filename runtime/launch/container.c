@@ -41,6 +41,7 @@ struct launch {
     struct state state;
     struct cgroup_live cgroup;
     bool cgroup_made;
+    int cgroup_lock; // held while we are at work in a cgroup that others may name too, or -1
     struct clone_request clone;
     struct clone_result child;
     bool in_cgroup;
@@ -163,8 +164,25 @@ static int step_open_devices(struct launch *l, const struct step *s, struct erro
     return 0;
 }
 
+// Between cgroup_make's look whether a cgroup is empty and init's entering it no other create may look.
+static int lock_cgroup(struct launch *l, struct error *err) {
+    const struct cgroup_plan *cg = l->plan->cgroup;
+    if (!cg->from_config || cg->n_dirs == 0)
+        return 0;
+    l->cgroup_lock = state_lock_name(&l->dir, cg->dirs[0].dir);
+    if (l->cgroup_lock >= 0)
+        return 0;
+    if (errno != EAGAIN && errno != EACCES)
+        return error_set(err, "state.failed", errno, "lock the name of the cgroup %s", cg->dirs[0].dir);
+    error_set(err, "cgroup.in-use", 0, "the cgroup %s is just being taken by another container",
+              cg->dirs[0].dir);
+    return error_hint(err, "no two containers can share a cgroupsPath");
+}
+
 static int step_cgroup_make(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
+    if (lock_cgroup(l, err) < 0)
+        return -1;
     if (cgroup_make(l->plan->cgroup, l->arena, &l->cgroup, err) < 0)
         return -1;
     l->cgroup_made = true;
@@ -383,8 +401,12 @@ static void roll_back(struct launch *l) {
     if (l->child.pid > 0) {
         struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
         proc_signal(&init, SIGKILL);
-        if (l->cgroup_made && l->plan->cgroup)
-            cgroup_kill(l->cgroup.places, l->cgroup.n_places, &ignored);
+        struct state state = l->state;
+        state.init.pid = l->child.pid; // may not be written down yet
+        size_t n;
+        struct cgroup_place *places = launch_own_places(&state, l->arena, &n);
+        if (l->cgroup_made && n)
+            cgroup_kill(places, n, &ignored);
         proc_wait(&init, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
@@ -403,6 +425,7 @@ static void roll_back(struct launch *l) {
 static void close_all(struct launch *l) {
     fd_close(&l->sock);
     fd_close(&l->notify);
+    fd_close(&l->cgroup_lock);
     fd_close(&l->init.console_sock);
     fd_close(&l->init.bundle_fd);
     fd_close(&l->init.join_mount);
@@ -444,6 +467,7 @@ static int await_ready(struct launch *l, struct error *err) {
 
 // From READY to the end of create: what makes the container official.
 static int commit(struct launch *l, struct error *err) {
+    fd_close(&l->cgroup_lock); // whoever looks now finds init
     if (l->cgroup_made && cgroup_write_limits(l->plan->cgroup, &l->cgroup, true, err) < 0)
         return -1;
     if (!l->state.complete) {
@@ -535,6 +559,7 @@ static int prepare(struct launch *l, struct error *err) {
     for (int i = 0; i < N_NAMESPACES; i++)
         l->clone.join[i] = -1;
     l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
+    l->cgroup_lock = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
     l->child = (struct clone_result){ .pid = -1, .pidfd = -1 };
     l->dir = STATE_DIR_NONE;

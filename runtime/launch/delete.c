@@ -26,14 +26,17 @@ struct cgroup_place *launch_cgroup_places(const struct state *state, struct aren
 }
 
 int launch_kill_all(const struct state *state, struct arena *a, struct error *err) {
-    size_t n;
-    struct cgroup_place *places = launch_cgroup_places(state, a, &n);
+    size_t n, n_all;
+    struct cgroup_place *places = launch_own_places(state, a, &n);
+    struct cgroup_place *all = launch_cgroup_places(state, a, &n_all);
     cleanup_proc struct proc_handle init;
     bool lives = proc_hold(&state->init, &init) == 0;
     if (lives && proc_signal(&init, SIGKILL) < 0 && errno != ESRCH)
         return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s",
                          (int)state->init.pid, state->id);
     if (n && cgroup_kill(places, n, err) < 0)
+        return -1;
+    if (lives && n < n_all && launch_thaw(all, n_all, err) < 0)
         return -1;
     if (lives && !proc_wait(&init, KILL_LIMIT_MS)) {
         error_set(err, "kill.timeout", 0,

@@ -62,6 +62,17 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
 // The recorded cgroups as the cgroup room wants them.
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
 
+// Those of them in which every process is the container's: what create made; all of them when nothing else
+// says who belongs to it (no PID namespace of its own, or an init that is not known).
+struct cgroup_place *launch_own_places(const struct state *state, struct arena *a, size_t *n);
+
+// kill --all: the signal for every process of the container. With neither a cgroup nor a PID namespace of its
+// own nobody knows them: that is the caller's to refuse. None left: 0.
+int launch_signal_all(const struct state *state, int sig, struct arena *a, struct error *err);
+
+// What is frozen cannot die. 0, or -1 with *err.
+int launch_thaw(const struct cgroup_place *places, size_t n, struct error *err);
+
 // Unmounts the root of a container without a mount namespace of its own, if it is mounted. 0, or -1 with
 // *err.
 int launch_unmount_root(const struct state *state, struct error *err);
