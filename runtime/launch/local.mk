@@ -8,6 +8,8 @@ libnook_a_SOURCES += \
 	runtime/launch/hooks.c \
 	runtime/launch/hooks.h \
 	runtime/launch/launch.h \
+	runtime/launch/members.c \
+	runtime/launch/members.h \
 	runtime/launch/monitor.c \
 	runtime/launch/monitor.h \
 	runtime/launch/notify.c \
