@@ -93,9 +93,15 @@ static inline void write_text(const char *path, const char *text) {
     close(fd);
 }
 
+// A procfs that can be written when the one at /proc cannot, or -1.
+static int writable_proc = -1;
+
 static inline void write_proc(pid_t pid, const char *file, const char *text) {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    if (writable_proc < 0)
+        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    else
+        snprintf(path, sizeof(path), "/proc/self/fd/%d/%d/%s", writable_proc, (int)pid, file);
     write_text(path, text);
 }
 

@@ -313,6 +313,44 @@ static void masked_without_mount(void) { // and here the new API alone tells
     CHECK_NOT(PLACE_PROCFS, EPERM, "proc-too-revealing", "/proc/uptime");
 }
 
+// Nothing covers a part of it, but it is read-only and a fresh one would not be: only the kernel's word
+// tells. And nobody can write id maps.
+static void read_only_proc(void) {
+    own_mounts();
+    writable_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CHECK(writable_proc >= 0);
+    CHECK_OK(mount("/proc", "/proc", NULL, MS_BIND, NULL));
+    CHECK_OK(mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+    own_users("0 0 65536\n");
+    CHECK_OK(unshare(CLONE_NEWNS));
+    for (int userns = 0; userns < 2; userns++) {
+        probe(userns);
+        CHECK(!place.new_userns);
+        CHECK_NOT(PLACE_PROCFS, EPERM, "proc-too-revealing", "unmask /proc in the outer container");
+        CHECK_NOT(PLACE_USER_NS, EROFS, "read-only", "a writable procfs");
+        CHECK_NOT(PLACE_ID_MAPS, EROFS, "read-only", "a writable procfs");
+        CHECK_CAN(PLACE_TMPFS);
+        CHECK_CAN(PLACE_PIVOT_ROOT);
+    }
+}
+
+// /proc/PID of another PID namespace is somebody else: no map is written there.
+static void foreign_proc(void) {
+    CHECK_OK(unshare(CLONE_NEWPID));
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        probe(true);
+        CHECK(!place.new_userns);
+        CHECK_NOT(PLACE_USER_NS, ESRCH, "not-mounted", "procfs of our own PID namespace");
+        CHECK_CAN(PLACE_PID_NS);
+        CHECK_CAN(PLACE_PROCFS);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void masks_of_root(void) { // in the initial user namespace the kernel does not mind them
     mask();
     probe(false);
@@ -326,6 +364,8 @@ static void test_masks(void **state) {
     in_process(masked_unprivileged);
     in_process(masked_without_new_api);
     in_process(masked_without_mount);
+    in_process(read_only_proc);
+    in_process(foreign_proc);
     in_process(masks_of_root);
 }
 
