@@ -488,6 +488,7 @@ static void without_subids(void) {
     CHECK_NOT(PLACE_SETGROUPS, EPERM, "no-subids", "/etc/subuid");
     CHECK_CAN(PLACE_TMPFS);
     CHECK_CAN(PLACE_PIVOT_ROOT);
+    CHECK_CAN(PLACE_SYSCTL); // net.*, of its own network namespace
 }
 
 static void with_subids(void) {
