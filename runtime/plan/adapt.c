@@ -109,7 +109,9 @@ static void take_chroot_capability(struct adaptation *ad) {
     uint64_t keep = ~(1ULL << CAP_SYS_CHROOT);
     struct spec_capabilities *caps = arena_alloc(ad->pl->a, sizeof(*caps));
     const struct spec_capabilities *given = ad->process->capabilities;
-    uint64_t all = ad->pl->host->permitted;
+    // A new user namespace begins with all of them.
+    uint64_t every = (1ULL << (CAP_LAST_CAP + 1)) - 1;
+    uint64_t all = planner_is_new(ad->pl, NS_USER) ? every : ad->pl->host->permitted;
     *caps =
         given ? *given : (struct spec_capabilities){ .effective = all, .bounding = all, .permitted = all };
     uint64_t before = caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient;
