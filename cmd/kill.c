@@ -9,6 +9,9 @@
 #include "cmd/command.h"
 #include "lib/proc.h"
 #include "runtime/launch/launch.h"
+#include "runtime/supervisor/supervisor.h"
+
+enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
 
 struct kill_options {
     bool all;
@@ -47,6 +50,22 @@ static int kill_all(const struct cgroup_place *places, size_t n, const struct st
     return sig == SIGKILL ? cgroup_kill(places, n, err) : cgroup_signal(places, n, sig, NULL, err);
 }
 
+// Nobody listens any more, or what was asked of it is over.
+static int told(int rc, struct error *err) {
+    return rc > 0 || (rc < 0 && err->err == ESRCH) ? not_running(err) : rc;
+}
+
+// A container whose processes a supervisor looks after. SIGKILL is for all of them: nothing else would end who has left init.
+static int kill_supervised(struct command *c, const struct state_dir *dir, const struct state *s, int sig, bool all,
+                           struct error *err) {
+    enum state_status status = command_status(c, dir, s);
+    if (status == STATE_STOPPED)
+        return all ? 0 : not_running(err);
+    if (sig == SIGKILL)
+        return launch_kill_all(dir, s, c->arena, err);
+    return told(supervisor_ask_signal(dir->fd, all ? SUPERVISOR_ALL : SUPERVISOR_PAYLOAD, sig, SUPERVISOR_LIMIT_MS, err), err);
+}
+
 static int cmd_kill(struct command *c, struct error *err) {
     const struct kill_options *o = c->options;
     int sig = signal_parse(c->n_args > 1 ? c->args[1] : "TERM", err);
@@ -56,6 +75,11 @@ static int cmd_kill(struct command *c, struct error *err) {
     struct state s;
     if (command_open_container(c, &dir, &s, err) < 0)
         return -1;
+    if (state_is_supervised(&s)) {
+        int rc = kill_supervised(c, &dir, &s, sig, o->all, err);
+        state_close(&dir);
+        return rc;
+    }
     enum state_status status = state_status(&dir, &s);
     state_close(&dir);
     size_t n;

@@ -131,9 +131,9 @@ enum state_status state_status(const struct state_dir *dir, const struct state *
 // a listening SOCK_SEQPACKET socket; an accepted connection that ends at once means nothing.
 bool state_probe_start_socket(int dirfd);
 
-// A connection to start.sock for `start`, CLOEXEC and blocking. -1 with errno (ECONNREFUSED, ENOENT: not
-// waiting).
-int state_connect_start_socket(int dirfd);
+// A connection to a socket in the state directory (SOCK_SEQPACKET), CLOEXEC and blocking. -1 with errno
+// (ECONNREFUSED, ENOENT: nobody listens there; EAGAIN: its queue is full).
+int state_connect_socket(int dirfd, const char *name);
 
 // Is this a container whose processes a supervisor looks after?
 bool state_is_supervised(const struct state *s);
@@ -141,8 +141,16 @@ bool state_is_supervised(const struct state *s);
 // The process that runs, or will run, the container's program: init, or the supervisor's child.
 struct proc_id state_payload(const struct state *s);
 
-// A bound and listening start.sock for init, mode 0600, CLOEXEC. -1 with errno.
-int state_listen_start_socket(int dirfd);
+// A new socket in the state directory, bound and listening, mode 0600, CLOEXEC. -1 with errno.
+int state_listen_socket(int dirfd, const char *name);
+
+// start.sock: `start` connects, init listens.
+static inline int state_connect_start_socket(int dirfd) {
+    return state_connect_socket(dirfd, STATE_START_SOCKET);
+}
+static inline int state_listen_start_socket(int dirfd) {
+    return state_listen_socket(dirfd, STATE_START_SOCKET);
+}
 
 // Is the creator at work (does it hold the lock)?
 bool state_is_locked(const struct state_dir *dir);

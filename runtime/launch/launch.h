@@ -75,8 +75,11 @@ int launch_unmount_root(const struct state *state, struct error *err);
 int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
                   struct error *err);
 
-// delete --force, before launch_delete: kills init and every process of the container, whatever its state,
+// delete --force, before launch_delete; dir is open, or NULL: nobody can be asked. Kills init and every process of the container, whatever its state,
 // and waits (10 s at most) for their end. 0, or -1 with *err.
-int launch_kill_all(const struct state *state, struct arena *a, struct error *err);
+int launch_kill_all(const struct state_dir *dir, const struct state *state, struct arena *a, struct error *err);
+
+// Do processes of a supervised container live although its supervisor is gone? Then it is not `stopped`.
+bool launch_has_leftovers(const struct state *state);
 
 #endif
