@@ -8,7 +8,8 @@
 //
 // A directory is ours when it holds nook.lock, or when it is empty (a creator or a remover died at the one
 // moment when that is so). Everything else in a root that is shared with other runtimes is left alone and not
-// seen. Names that begin with a dot are no ids; nook keeps its own things of the root there (.seccomp/).
+// seen. Names that begin with a dot are no ids; nook keeps its own things of the root there (.seccomp/,
+// .names.lock).
 #ifndef NOOK_STATE_STATE_H
 #define NOOK_STATE_STATE_H
 
@@ -109,6 +110,11 @@ int state_claim(struct arena *a, const char *root, const char *id, state_reclaim
 
 // Writes state.json (temporary file, rename). Fills in created, init.boot_id and owner_uid when unset.
 int state_save(const struct state_dir *dir, struct arena *a, struct state *s, struct error *err);
+
+// Locks a name of whatever kind among all that use this root: a descriptor that holds the lock until its last
+// copy is closed (a child has one too), also by death. -1 with errno (EAGAIN, EACCES: somebody else has it).
+// Never waits.
+int state_lock_name(const struct state_dir *dir, const char *name);
 
 // Closes everything; releases the lock if it is held. Safe on STATE_DIR_NONE.
 void state_close(struct state_dir *dir);

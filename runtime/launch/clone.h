@@ -29,7 +29,8 @@ struct clone_request {
     int (*entry)(
         void *arg); // runs in the child; never returns to the caller's code: its value is the exit code
     void *arg;
-    const struct supervisor *supervisor; // who is to live between us and init; NULL: nobody. Its payload is filled in
+    const struct supervisor
+        *supervisor; // who is to live between us and init; NULL: nobody. Its payload is filled in
 };
 
 struct clone_result {

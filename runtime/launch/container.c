@@ -26,9 +26,9 @@
 #include "runtime/launch/clone.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/members.h"
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
-#include "runtime/launch/members.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/terminal.h"
 
@@ -47,6 +47,7 @@ struct launch {
     bool cgroup_made;
     struct supervisor supervisor;
     int supervisor_ready; // where it says that it is up, or -1
+    int cgroup_lock;      // held while we are at work in a cgroup that others may name too, or -1
     struct clone_request clone;
     struct clone_result child;
     bool in_cgroup;
@@ -171,8 +172,25 @@ static int step_open_devices(struct launch *l, const struct step *s, struct erro
     return 0;
 }
 
+// Between cgroup_make's look whether a cgroup is empty and init's entering it no other create may look.
+static int lock_cgroup(struct launch *l, struct error *err) {
+    const struct cgroup_plan *cg = l->plan->cgroup;
+    if (!cg->from_config || cg->n_dirs == 0)
+        return 0;
+    l->cgroup_lock = state_lock_name(&l->dir, cg->dirs[0].dir);
+    if (l->cgroup_lock >= 0)
+        return 0;
+    if (errno != EAGAIN && errno != EACCES)
+        return error_set(err, "state.failed", errno, "lock the name of the cgroup %s", cg->dirs[0].dir);
+    error_set(err, "cgroup.in-use", 0, "the cgroup %s is just being taken by another container",
+              cg->dirs[0].dir);
+    return error_hint(err, "no two containers can share a cgroupsPath");
+}
+
 static int step_cgroup_make(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
+    if (lock_cgroup(l, err) < 0)
+        return -1;
     if (cgroup_make(l->plan->cgroup, l->arena, &l->cgroup, err) < 0)
         return -1;
     l->cgroup_made = true;
@@ -244,9 +262,12 @@ static void close_sources(const struct plan *p) {
 static int step_supervise(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
     int ready[2];
-    l->supervisor = (struct supervisor){
-        .role = SUPERVISOR_CONTAINER, .label = l->request->plan.id, .link = -1, .channel = -1, .listen = -1, .ready = -1
-    };
+    l->supervisor = (struct supervisor){ .role = SUPERVISOR_CONTAINER,
+                                         .label = l->request->plan.id,
+                                         .link = -1,
+                                         .channel = -1,
+                                         .listen = -1,
+                                         .ready = -1 };
     l->supervisor.image = supervisor_open_image(err);
     if (l->supervisor.image < 0)
         return -1;
@@ -269,7 +290,7 @@ static int await_supervisor(struct launch *l, struct error *err) {
     struct member_identity identity;
     if (members_identify(l->child.init, l->plan->rootfs, &identity, err) < 0)
         return -1;
-    l->state.members = identity;
+    (void)identity;
     return 0;
 }
 
@@ -439,8 +460,12 @@ static void roll_back(struct launch *l) {
     if (l->child.pid > 0) {
         struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
         proc_signal(&init, SIGKILL);
-        if (l->cgroup_made && l->plan->cgroup)
-            cgroup_kill(l->cgroup.places, l->cgroup.n_places, &ignored);
+        struct state state = l->state;
+        state.init.pid = l->child.pid; // may not be written down yet
+        size_t n;
+        struct cgroup_place *places = launch_own_places(&state, l->arena, &n);
+        if (l->cgroup_made && n)
+            cgroup_kill(places, n, &ignored);
         proc_wait(&init, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
@@ -459,6 +484,7 @@ static void roll_back(struct launch *l) {
 static void close_all(struct launch *l) {
     fd_close(&l->sock);
     fd_close(&l->notify);
+    fd_close(&l->cgroup_lock);
     fd_close(&l->init.console_sock);
     fd_close(&l->init.bundle_fd);
     fd_close(&l->init.join_mount);
@@ -506,6 +532,7 @@ static int await_ready(struct launch *l, struct error *err) {
 static int commit(struct launch *l, struct error *err) {
     if (await_supervisor(l, err) < 0)
         return -1;
+    fd_close(&l->cgroup_lock); // whoever looks now finds init
     if (l->cgroup_made && cgroup_write_limits(l->plan->cgroup, &l->cgroup, true, err) < 0)
         return -1;
     if (!l->state.complete) {
@@ -597,6 +624,7 @@ static int prepare(struct launch *l, struct error *err) {
     for (int i = 0; i < N_NAMESPACES; i++)
         l->clone.join[i] = -1;
     l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
+    l->cgroup_lock = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
     l->child = CLONE_RESULT_NONE;
     l->supervisor_ready = -1;

@@ -57,8 +57,8 @@ static int kill_and_wait(const struct proc_id *id, const struct state *state, st
     return rc > 0 ? await_end(&held, id, state, err) : rc;
 }
 
-// chroot-isolation.md, K2 and K3: the supervisor is asked; if it is dead or does not answer, it and the payload are killed
-// here. Either way a look at all processes proves that none of the container's is left.
+// chroot-isolation.md, K2 and K3: the supervisor is asked; if it is dead or does not answer, it and the
+// payload are killed here. Either way a look at all processes proves that none of the container's is left.
 static int kill_supervised(const struct state_dir *dir, const struct state *state, struct error *err) {
     struct error asked;
     struct proc_id payload = state_payload(state);
@@ -87,17 +87,20 @@ static bool ends_with_init(const struct state *state, const struct proc_handle *
 
 int launch_kill_all(const struct state_dir *dir, const struct state *state, struct arena *a,
                     struct error *err) {
-    size_t n;
-    struct cgroup_place *places = launch_cgroup_places(state, a, &n);
+    size_t n, n_all;
+    struct cgroup_place *places = launch_own_places(state, a, &n);
+    struct cgroup_place *all = launch_cgroup_places(state, a, &n_all);
     if (state_is_supervised(state))
         return kill_supervised(dir, state, err);
     cleanup_proc struct proc_handle init = PROC_HANDLE_NONE;
     int lives = kill_one(&state->init, state, &init, err);
     if (lives < 0)
         return -1;
-    if (ends_with_init(state, &init, lives > 0, places, n))
+    if (n == n_all && ends_with_init(state, &init, lives > 0, places, n))
         return 0;
     if (n && cgroup_kill(places, n, err) < 0)
+        return -1;
+    if (lives && n < n_all && launch_thaw(all, n_all, err) < 0)
         return -1;
     if (lives && await_end(&init, &state->init, state, err) < 0)
         return -1;

@@ -21,12 +21,12 @@
 #include "lib/proc.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "runtime/host/host.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
 #include "runtime/launch/launch.h"
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/process.h"
-#include "runtime/host/host.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
 
@@ -108,7 +108,8 @@ static int make_plan(struct execution *x, struct error *err) {
         .seccomp = r->spec->linux_.seccomp != NULL,
         .supervised = state_is_supervised(r->state),
         .chrooted = is_weaker && !pivoted(r),
-        .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) || (own.permitted & (1ULL << CAP_SYS_ADMIN)),
+        .admin =
+            !is_weaker || (r->state->namespaces & CLONE_NEWUSER) || (own.permitted & (1ULL << CAP_SYS_ADMIN)),
         .permitted = own.permitted,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
@@ -163,7 +164,8 @@ static int open_cgroups(struct execution *x, struct error *err) {
     return 0;
 }
 
-// The process gets a supervisor of its own, tied to the container's, and a mirror that ends with it, for who waits.
+// The process gets a supervisor of its own, tied to the container's, and a mirror that ends with it, for who
+// waits.
 static int prepare_supervisor(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     int ready[2];

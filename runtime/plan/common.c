@@ -60,13 +60,14 @@ void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct a
         p->env[p->n_env++] = arena_strdup(a, "NOTIFY_SOCKET=/run/notify/notify.sock");
 }
 
-struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted, bool *lost,
-                                              struct arena *a) {
+struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted,
+                                              bool *lost, struct arena *a) {
     struct spec_capabilities *caps = arena_alloc(a, sizeof(*caps));
     uint64_t chroot = 1ULL << CAP_SYS_CHROOT;
-    *caps = process->capabilities
-                ? *process->capabilities
-                : (struct spec_capabilities){ .effective = permitted, .bounding = permitted, .permitted = permitted };
+    *caps = process->capabilities ? *process->capabilities
+                                  : (struct spec_capabilities){ .effective = permitted,
+                                                                .bounding = permitted,
+                                                                .permitted = permitted };
     *lost = (caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient) & chroot;
     caps->effective &= ~chroot;
     caps->bounding &= ~chroot;

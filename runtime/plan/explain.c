@@ -287,7 +287,8 @@ static const char *findings_text(const struct plan *p, struct arena *a) {
     for (size_t i = 0; i < p->n_findings; i++) {
         const struct plan_finding *f = &p->findings[i];
         const struct plan_loss_kind *kind = &plan_loss_kinds[f->loss];
-        text = arena_printf(a, "%s      %-22s %s (%s)  [%s]\n", text, kind->code, kind->effect, f->reason, f->field);
+        text = arena_printf(a, "%s      %-22s %s (%s)  [%s]\n", text, kind->code, kind->effect, f->reason,
+                            f->field);
     }
     return text;
 }

@@ -189,7 +189,7 @@ def test_plain_delete_of_stopped_with_processes_left(box):
 
 def test_fork_bomb(box):
     box.resources["pids"] = {"limit": 60}
-    box.sh("f() { while :; do sleep 0.01 & done; }; f & f & f").up()
+    box.args("/bin/probe", "bomb").up()
     wait_until(lambda: len((box.cg("pids") / "cgroup.procs").read_text().split()) > 20)
     force(box)
 
@@ -199,7 +199,7 @@ def test_fork_bomb_in_the_hosts_pidns(box):
     box.no_namespace("pid").unmount("/proc", "/sys")
     box.linux.update(maskedPaths=[], readonlyPaths=[])
     box.resources["pids"] = {"limit": 40}
-    box.sh("trap '' TERM; f() { while :; do sleep 0.01 & done; }; f & f & f").up()
+    box.args("/bin/probe", "bomb").up()
     wait_until(lambda: len((box.cg("pids") / "cgroup.procs").read_text().split()) > 10)
     force(box)
 
