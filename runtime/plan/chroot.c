@@ -298,6 +298,15 @@ static void settle_kill(struct planner *pl, bool cgroup) {
     pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
 }
 
+// A bind can be a slave of the host's mount only when all was not made private before.
+static bool wants_slaves(const struct spec *spec) {
+    for (size_t i = 0; i < spec->n_mounts; i++)
+        for (size_t k = 0; k < spec->mounts[i].n_propagation; k++)
+            if (spec->mounts[i].kind == MOUNT_BIND && (spec->mounts[i].propagation[k] & MS_SLAVE))
+                return true;
+    return false;
+}
+
 static void settle_root(struct adaptation *ad) {
     struct planner *pl = ad->pl;
     struct spec_linux *l = &ad->spec->linux_;
@@ -306,7 +315,7 @@ static void settle_root(struct adaptation *ad) {
         l->rootfs_propagation = 0;
     }
     if (!l->rootfs_propagation)
-        l->rootfs_propagation = MS_PRIVATE;
+        l->rootfs_propagation = wants_slaves(ad->spec) ? MS_SLAVE : MS_PRIVATE;
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
     if (pl->request->no_pivot)
         adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");

@@ -218,6 +218,9 @@ static void propagation_of_the_root(void **state) {
     p = plan(CONFIG(PROCESS("") LINUX(",'rootfsPropagation':'slave'")));
     check_keeps(p, "root.propagation");
     assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags & ~MS_REC, MS_SLAVE);
+    // The kernel makes a slave of what is a peer of the host's mount, not of what is private already.
+    p = plan(MOUNTS(DEV "," BIND("/c", "'rbind','rslave'")));
+    assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags & ~MS_REC, MS_SLAVE);
     static const char *const refused[] = { "shared", "unbindable" };
     for (size_t i = 0; i < 2; i++) {
         p = plan(arena_printf(&arena, CONFIG(PROCESS("") LINUX(",'rootfsPropagation':'%s'")), refused[i]));
