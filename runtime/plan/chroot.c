@@ -153,7 +153,8 @@ static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const ch
 static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     // A shared IPC namespace belongs to the outer user namespace, and its queues cannot be mounted from
     // within another.
-    if (planner_is_new(ad->pl, NS_IPC) || !planner_is_new(ad->pl, NS_USER)) {
+    bool outer = planner_is_new(ad->pl, NS_USER) || (ad->place && ad->place->outer_ipc);
+    if (planner_is_new(ad->pl, NS_IPC) || !outer) {
         plan_new(ad, m, where);
         return;
     }
