@@ -288,9 +288,9 @@ static int await_supervisor(struct launch *l, struct error *err) {
     if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
         return -1;
     struct member_identity identity;
-    if (members_identify(l->child.init, l->plan->rootfs, &identity, err) < 0)
+    if (members_identify(l->child.init, &identity, err) < 0)
         return -1;
-    (void)identity;
+    l->state.members = members_text(&identity, l->arena);
     return 0;
 }
 

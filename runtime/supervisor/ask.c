@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -129,6 +130,8 @@ int supervisor_ask_signal(int state_dirfd, enum supervisor_whom whom, int sig, i
     static const enum request_type types[] = {
         [SUPERVISOR_PAYLOAD] = REQUEST_SIGNAL_PAYLOAD, [SUPERVISOR_ALL] = REQUEST_SIGNAL_ALL
     };
+    if (whom == SUPERVISOR_ALL && sig == SIGKILL)
+        return supervisor_ask_kill(state_dirfd, timeout_ms, err);
     struct answer a;
     cleanup_fd int fd = -1;
     enum outcome o = ask(state_dirfd, types[whom], sig, now_ms() + timeout_ms, &a, &fd);

@@ -172,6 +172,12 @@ void clients_tell_links(struct clients *c, enum request_type type, int value) {
             (void)send(c->list[i].fd, &r, sizeof(r), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+void clients_end_links(struct clients *c) {
+    for (size_t i = 0; i < c->used; i++)
+        if (c->list[i].state == CLIENT_LINK)
+            (void)shutdown(c->list[i].fd, SHUT_WR);
+}
+
 void clients_answer(struct clients *c, const struct answer *a) {
     for (size_t i = c->used; i-- > 0;)
         if (c->list[i].state == CLIENT_ASKER) {

@@ -52,6 +52,9 @@ void clients_serve(struct clients *c, int64_t now, const struct pollfd *p, clien
 // Sends a request to each exec supervisor.
 void clients_tell_links(struct clients *c, enum request_type type, int value);
 
+// Tells each of them to kill what it has and to end, which they do by closing the link.
+void clients_end_links(struct clients *c);
+
 // Answers everybody who waits for the end.
 void clients_answer(struct clients *c, const struct answer *a);
 

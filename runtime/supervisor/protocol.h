@@ -12,7 +12,8 @@ enum request_type {
     REQUEST_KILL = 1,       // answered when the set is empty, or when KILL_LIMIT_MS have passed
     REQUEST_SIGNAL_PAYLOAD, // value: the signal
     REQUEST_SIGNAL_ALL,
-    REQUEST_JOIN, // an exec supervisor: the connection stays, and KILL and SIGNAL_ALL come back over it
+    REQUEST_JOIN, // an exec supervisor: the connection stays, SIGNAL_ALL comes back over it, and at last its
+                  // end
 };
 
 struct request {

@@ -127,10 +127,11 @@ static int call(const char *socket_path, char **args) {
         add_string(args[r->n_args]);
     for (; environ[r->n_env]; r->n_env++)
         add_string(environ[r->n_env]);
-    send_request(sock);
+    // Before the command can be known to run: a signal is for it from then on.
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
+    send_request(sock);
     // What belongs to us must not stay open here when the command closes it: a reader waits for the end of
     // the file.
     for (int i = 0; i < r->n_fds; i++)
