@@ -87,8 +87,8 @@ static enum outcome await_exec(int connection, const struct state *state, struct
 }
 
 static int await_ready(int notify, const struct state *state, struct error *err) {
-    cleanup_fd int pidfd = proc_open(&state->init);
-    return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, state->init.pid, -1, err);
+    cleanup_proc struct proc_handle init;
+    return proc_hold(&state->init, &init) < 0 ? 0 : notify_wait_ready(notify, &init, -1, err);
 }
 
 // What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure
