@@ -164,8 +164,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
 struct plan_exec_request {
     const struct spec_process *process;
     uint64_t namespaces; // CLONE_NEW* to be joined
-    bool own_root;  // false: the container has no mount namespace or was not pivoted: chroot to init's root
-    bool in_cgroup; // there are cgroups to enter
+    bool in_cgroup;      // there are cgroups to enter
     const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
     const char *console_socket, *pid_file;
