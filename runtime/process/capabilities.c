@@ -15,60 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/capname.h"
 #include "lib/fd.h"
 #include "lib/str.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
-
-// capabilities(7), by number.
-static const char *const names[] = {
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-};
-#define N_NAMES (sizeof(names) / sizeof(names[0]))
-
-const char *capability_name(unsigned number) {
-    return number < N_NAMES ? names[number] : NULL;
-}
 
 char *capabilities_names(uint64_t mask, char *buf, size_t size) {
     size_t used = 0;
@@ -77,10 +28,11 @@ char *capabilities_names(uint64_t mask, char *buf, size_t size) {
         if (!(mask & BIT(n)))
             continue;
         char number[8];
+        const char *name = capname_of(n);
         snprintf(number, sizeof(number), "%u", n);
         if (used)
             used += str_copy(buf + used, size - used, ", ");
-        used += str_copy(buf + used, size - used, n < N_NAMES ? names[n] : number);
+        used += str_copy(buf + used, size - used, name ? name : number);
     }
     return buf;
 }
@@ -189,7 +141,7 @@ int capabilities_bound(const struct spec_capabilities *want, const struct capabi
         if ((drop & BIT(n)) && prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0 && errno != EINVAL)
             return error_set_at(err, "capability.failed", errno, "/process/capabilities/bounding",
                                 "dropping %s from the bounding set",
-                                capability_name(n) ? capability_name(n) : "a capability");
+                                capname_of(n) ? capname_of(n) : "a capability");
     return 0;
 }
 
@@ -205,7 +157,7 @@ int capabilities_apply(const struct spec_capabilities *want, uint64_t keep, stru
         if ((raise & BIT(n)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) < 0)
             return error_set_at(err, "capability.failed", errno, "/process/capabilities/ambient",
                                 "raising %s in the ambient set",
-                                capability_name(n) ? capability_name(n) : "a capability");
+                                capname_of(n) ? capname_of(n) : "a capability");
     return 0;
 }
 
