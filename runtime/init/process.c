@@ -34,8 +34,11 @@ static int step_terminal(struct init *in, const struct step *s, struct error *er
     if (in->console_sock >= 0) {
         if (terminal_send(in->console_sock, in->terminal_master, err) < 0)
             return -1;
-    } else if (message_send(in->sock, MESSAGE_TERMINAL, 0, in->terminal_master) < 0) {
-        return error_set(err, "terminal.failed", errno, "hand the terminal to the runtime");
+    } else {
+        // The runtime does it again when it begins to copy; the program may be sooner.
+        terminal_copy_size(STDIN_FILENO, in->terminal_master);
+        if (message_send(in->sock, MESSAGE_TERMINAL, 0, in->terminal_master) < 0)
+            return error_set(err, "terminal.failed", errno, "hand the terminal to the runtime");
     }
     fd_close(&in->terminal_master);
     fd_close(&in->console_sock);

@@ -39,20 +39,17 @@ char *capabilities_names(uint64_t mask, char *buf, size_t size) {
 
 // ---------------------------------------------------------------- parent
 
-// The mask of all capabilities up to the kernel's last one.
-static uint64_t known_capabilities(int proc_fd) {
-    char text[16];
-    uint64_t last;
-    const char *path = proc_fd == AT_FDCWD ? "/proc/sys/kernel/cap_last_cap" : "sys/kernel/cap_last_cap";
-    if (fd_read_small(proc_fd, path, text, sizeof(text)) > 0) {
-        text[strcspn(text, "\n")] = '\0';
-        if (str_to_u64(text, 63, &last))
-            return last == 63 ? UINT64_MAX : BIT(last + 1) - 1;
+// The mask of all capabilities up to the kernel's last one, the only ones that it answers for.
+static uint64_t known_capabilities(void) {
+    unsigned known = 0, unknown = 64;
+    while (known < unknown) {
+        unsigned middle = (known + unknown) / 2;
+        if (prctl(PR_CAPBSET_READ, middle, 0, 0, 0) >= 0)
+            known = middle + 1;
+        else
+            unknown = middle;
     }
-    uint64_t known = 0;
-    for (unsigned n = 0; n < 64 && prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
-        known |= BIT(n);
-    return known;
+    return known == 64 ? UINT64_MAX : BIT(known) - 1;
 }
 
 static bool find_mask(const char *status, const char *field, uint64_t *out) {
@@ -70,7 +67,7 @@ int capabilities_read_limits(int proc_fd, struct capability_limits *out, struct 
     const char *path = proc_fd == AT_FDCWD ? "/proc/self/status" : "self/status";
     if (fd_read_small(proc_fd, path, status, sizeof(status)) < 0)
         return error_set(err, "capability.failed", errno, "reading /proc/self/status");
-    out->known = known_capabilities(proc_fd);
+    out->known = known_capabilities();
     if (!find_mask(status, "\nCapInh:\t", &out->inheritable) ||
         !find_mask(status, "\nCapPrm:\t", &out->permitted) ||
         !find_mask(status, "\nCapBnd:\t", &out->bounding) ||

@@ -168,6 +168,12 @@ int terminal_open(int root_fd, const struct spec_process *process, int *master, 
     return 0;
 }
 
+void terminal_copy_size(int tty, int master) {
+    struct winsize size;
+    if (tty >= 0 && ioctl(tty, TIOCGWINSZ, &size) == 0 && (size.ws_row || size.ws_col))
+        (void)ioctl(master, TIOCSWINSZ, &size);
+}
+
 int terminal_attach(int slave, struct error *err) {
     if (ioctl(slave, TIOCSCTTY, 0) < 0)
         return error_set_at(err, "terminal.failed", errno, "/process/terminal",

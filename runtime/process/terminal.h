@@ -21,6 +21,9 @@ int terminal_connect_console_socket(const char *path, struct error *err);
 int terminal_open(int root_fd, const struct spec_process *process, int *master, int *slave,
                   struct error *err);
 
+// Either side. Gives the terminal the size that `tty` has, if that is one and has any.
+void terminal_copy_size(int tty, int master);
+
 // Child. Makes the slave the controlling terminal and fd 0, 1, 2. The caller must be a session leader without
 // a terminal (setsid before). The slave is closed unless it is one of 0, 1, 2. 0, or -1 with *err.
 int terminal_attach(int slave, struct error *err);
