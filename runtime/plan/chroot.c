@@ -181,8 +181,8 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
     adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
 }
 
-// Recursive and private, whatever the config says: a part of a tree with locked mounts cannot be bound
-// without them. What is read-only is so with all that is below.
+// Recursive, whatever the config says: a part of a tree with locked mounts cannot be bound without them. What
+// is read-only is so with all that is below. Private, unless the config has a word of its own.
 static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     struct rootfs_mount *r = planner_mount(ad->pl, m, where);
     bool shared = false;
@@ -190,13 +190,18 @@ static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const c
     r->from.recursive = true;
     if (!m->recursive)
         adapt_find(ad, LOSS_MOUNT_RECURSIVE, where, "isolation");
+    else if ((m->flags & MS_RDONLY) && !(m->rec_attr_set & MOUNT_ATTR_RDONLY))
+        adapt_find(ad, LOSS_MOUNT_READONLY, where, "isolation");
     if (m->flags & MS_RDONLY)
         r->rec_attr_set |= MOUNT_ATTR_RDONLY;
     for (size_t i = 0; i < m->n_propagation; i++)
         shared = shared || (m->propagation[i] & MS_SHARED);
+    bool wordless = m->n_propagation == 0 && !ad->spec->linux_.rootfs_propagation;
     if (shared)
         adapt_find(ad, LOSS_MOUNT_SHARED, where, "isolation");
-    if (shared || m->n_propagation == 0)
+    else if (wordless)
+        adapt_find(ad, LOSS_MOUNT_PRIVATE, where, "isolation");
+    if (shared || wordless)
         make_private(r);
 }
 
@@ -206,6 +211,52 @@ static void add_own_dev(struct adaptation *ad) {
     plan_dev(ad, &own_dev, "default:/dev");
     for (size_t i = 0; i < sizeof(own_in_dev) / sizeof(own_in_dev[0]); i++)
         plan_new_mount(ad, &own_in_dev[i], arena_printf(ad->pl->a, "default:%s", own_in_dev[i].destination));
+}
+
+static bool is_within(const char *path, const char *top) {
+    size_t n = strlen(top);
+    return strncmp(path, top, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+// What a mount of the config becomes when it is borrowed, or left to a borrowed one; N_PLAN_LOSSES: neither.
+static enum plan_loss borrowed_as(const struct spec_mount *m) {
+    static const struct {
+        const char *type;
+        enum plan_loss loss;
+    } kinds[] = { { "proc", LOSS_PROC_OUTER },
+                  { "sysfs", LOSS_SYS_OUTER },
+                  { "cgroup", LOSS_CGROUP_MOUNT },
+                  { "cgroup2", LOSS_CGROUP_MOUNT } };
+    for (size_t i = 0; m->kind == MOUNT_NEW && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (str_eq(m->type, kinds[i].type))
+            return kinds[i].loss;
+    return N_PLAN_LOSSES;
+}
+
+// The config's mount that a path lies in, by its plain name, or NULL.
+static const struct spec_mount *mount_of(struct adaptation *ad, const char *path) {
+    const char *clean = planner_clean(ad->pl, path);
+    const struct spec_mount *found = NULL;
+    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
+        const struct spec_mount *m = &ad->spec->mounts[i];
+        if (m->kind != MOUNT_REMOUNT && is_within(clean, planner_clean(ad->pl, m->destination)))
+            found = m;
+    }
+    return found;
+}
+
+// A borrowed file system is the outside's, too: neither its options nor its being read-only are the config's.
+// (By another name it is not found here; rootfs_mount refuses it then.)
+static void plan_remount(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    const struct spec_mount *of = mount_of(ad, m->destination);
+    enum plan_loss loss = of ? borrowed_as(of) : N_PLAN_LOSSES;
+    if (host_dev(ad) && is_within(planner_clean(ad->pl, m->destination), "/dev") &&
+        (!of || planner_is_dev(ad->pl, of)))
+        loss = LOSS_DEV_HOST;
+    if (loss != N_PLAN_LOSSES)
+        adapt_find(ad, loss, where, "isolation");
+    else
+        planner_mount(ad->pl, m, where)->spare_kernels = true;
 }
 
 static void plan_mounts(struct adaptation *ad) {
@@ -220,24 +271,24 @@ static void plan_mounts(struct adaptation *ad) {
         else if (m->kind == MOUNT_NEW)
             plan_new_mount(ad, m, where);
         else
-            planner_mount(pl, m, where);
+            plan_remount(ad, m, where);
     }
 }
 
 // ---------------------------------------------------------------- /proc and /sys are read-only as a whole
 
+// Is all that lies there borrowed?
 static bool is_borrowed(struct adaptation *ad, const char *path) {
-    static const struct {
-        const char *type, *place, *below;
-    } trees[] = { { "proc", "/proc", "/proc/" }, { "sysfs", "/sys", "/sys/" } };
-    for (size_t i = 0; i < ad->spec->n_mounts; i++)
-        for (size_t t = 0; t < sizeof(trees) / sizeof(trees[0]); t++) {
-            const struct spec_mount *m = &ad->spec->mounts[i];
-            if (m->kind == MOUNT_NEW && str_eq(m->type, trees[t].type) && str_starts(path, trees[t].below) &&
-                planner_is_place(ad->pl, m->destination, trees[t].place))
-                return true;
-        }
-    return false;
+    const struct spec_mount *of = mount_of(ad, path);
+    const char *clean = planner_clean(ad->pl, path);
+    if (!of || borrowed_as(of) == N_PLAN_LOSSES)
+        return false;
+    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
+        const struct spec_mount *m = &ad->spec->mounts[i];
+        if (borrowed_as(m) == N_PLAN_LOSSES && is_within(planner_clean(ad->pl, m->destination), clean))
+            return false;
+    }
+    return true;
 }
 
 // What is read-only already stays as it is (CH-28): no second mount is stacked on it.
@@ -269,8 +320,6 @@ static void settle_root(struct adaptation *ad) {
         adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
         l->rootfs_propagation = 0;
     }
-    if (!l->rootfs_propagation)
-        l->rootfs_propagation = MS_PRIVATE;
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
     if (pl->request->no_pivot)
         adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");
