@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "lib/str.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/launch/launch.h"
 
 int command_check_supported(const struct command *c, struct error *err) {
     static const char *const isolations[] = { "oci", "chroot", "bare", "auto" };
@@ -43,6 +44,9 @@ int command_open_container(const struct command *c, struct state_dir *dir, struc
 enum state_status command_status(const struct command *c, const struct state_dir *dir,
                                  const struct state *s) {
     enum state_status status = state_status(dir, s);
+    // Stopped is who has been reaped and has left nobody behind.
+    if (status == STATE_STOPPED && launch_has_leftovers(s))
+        return STATE_RUNNING;
     if (status != STATE_CREATED && status != STATE_RUNNING)
         return status;
     struct cgroup_place *places = arena_calloc(c->arena, s->n_cgroups + 1, sizeof(*places));

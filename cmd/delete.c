@@ -38,7 +38,7 @@ static int delete_force(struct command *c, struct error *err) {
     int rc = find_whatever_is_left(c, &dir, &s, err);
     if (rc <= 0)
         return rc;
-    rc = launch_kill_all(&s, c->arena, err);
+    rc = launch_kill_all(&dir, &s, c->arena, err);
     if (rc == 0)
         rc = launch_delete(&dir, &s, NULL, c->arena, err);
     state_close(&dir);
@@ -62,7 +62,7 @@ static int cmd_delete(struct command *c, struct error *err) {
     }
     // Processes that outlived init in a shared PID namespace end with their container.
     if (rc == 0 && s.shared_pid_namespace)
-        rc = launch_kill_all(&s, c->arena, err);
+        rc = launch_kill_all(&dir, &s, c->arena, err);
     if (rc == 0)
         rc = launch_delete(&dir, &s, NULL, c->arena, err);
     state_close(&dir);

@@ -9,6 +9,9 @@
 #include "cmd/command.h"
 #include "lib/proc.h"
 #include "runtime/launch/launch.h"
+#include "runtime/supervisor/supervisor.h"
+
+enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
 
 struct kill_options {
     bool all;
@@ -29,22 +32,31 @@ static int kill_init(const struct state *s, int sig, struct error *err) {
                : error_set(err, "kill.failed", errno, "send signal %d to container %s", sig, s->id);
 }
 
-// A frozen container cannot die: SIGKILL thaws it.
-static int thaw(const struct cgroup_place *places, size_t n, struct error *err) {
-    if (n == 0 || !cgroup_is_frozen(places, n))
-        return 0;
-    return cgroup_set_frozen(places, n, false, err);
+static int kill_all(size_t n_places, const struct state *s, int sig, struct arena *a, struct error *err) {
+    if (n_places == 0 && s->shared_pid_namespace)
+        return error_set(
+            err, "kill.no-cgroup", 0,
+            "container %s has neither a cgroup nor a PID namespace: its processes cannot be found", s->id);
+    return launch_signal_all(s, sig, a, err);
 }
 
-static int kill_all(const struct cgroup_place *places, size_t n, const struct state *s, int sig,
-                    struct error *err) {
-    if (n == 0)
-        return s->shared_pid_namespace ? error_set(err, "kill.no-cgroup", 0,
-                                                   "container %s has neither a cgroup nor a PID namespace: "
-                                                   "its processes cannot be found",
-                                                   s->id)
-                                       : kill_init(s, sig, err);
-    return sig == SIGKILL ? cgroup_kill(places, n, err) : cgroup_signal(places, n, sig, NULL, err);
+// Nobody listens any more, or what was asked of it is over.
+static int told(int rc, struct error *err) {
+    return rc > 0 || (rc < 0 && err->err == ESRCH) ? not_running(err) : rc;
+}
+
+// A container whose processes a supervisor looks after. SIGKILL is for all of them: nothing else would end
+// who has left init.
+static int kill_supervised(struct command *c, const struct state_dir *dir, const struct state *s, int sig,
+                           bool all, struct error *err) {
+    enum state_status status = command_status(c, dir, s);
+    if (status == STATE_STOPPED)
+        return all ? 0 : not_running(err);
+    if (sig == SIGKILL)
+        return launch_kill_all(dir, s, c->arena, err);
+    return told(supervisor_ask_signal(dir->fd, all ? SUPERVISOR_ALL : SUPERVISOR_PAYLOAD, sig,
+                                      SUPERVISOR_LIMIT_MS, err),
+                err);
 }
 
 static int cmd_kill(struct command *c, struct error *err) {
@@ -56,6 +68,11 @@ static int cmd_kill(struct command *c, struct error *err) {
     struct state s;
     if (command_open_container(c, &dir, &s, err) < 0)
         return -1;
+    if (state_is_supervised(&s)) {
+        int rc = kill_supervised(c, &dir, &s, sig, o->all, err);
+        state_close(&dir);
+        return rc;
+    }
     enum state_status status = state_status(&dir, &s);
     state_close(&dir);
     size_t n;
@@ -65,10 +82,10 @@ static int cmd_kill(struct command *c, struct error *err) {
     // Without a PID namespace of its own the death of init ends nobody else.
     bool whole = o->all || (sig == SIGKILL && s.shared_pid_namespace && n > 0);
     if (whole)
-        return status == STATE_STOPPED && n == 0 ? 0 : kill_all(places, n, &s, sig, err);
+        return status == STATE_STOPPED && n == 0 ? 0 : kill_all(n, &s, sig, c->arena, err);
     if (kill_init(&s, sig, err) < 0)
         return -1;
-    return sig == SIGKILL ? thaw(places, n, err) : 0;
+    return sig == SIGKILL ? launch_thaw(places, n, err) : 0;
 }
 
 static const struct option kill_option_table[] = {

@@ -14,6 +14,7 @@
 #include "cmd/help.h"
 #include "lib/log.h"
 #include "lib/str.h"
+#include "runtime/supervisor/supervisor.h"
 
 const struct verb *const verbs[] = {
     &verb_create, &verb_start, &verb_run,      &verb_exec,    &verb_kill,  &verb_delete, &verb_state,
@@ -230,6 +231,9 @@ static int run_command(struct command *c, const char *const *args, size_t n, str
 }
 
 int main(int argc, char **argv) {
+    // Executed by ourselves, for a container without a PID namespace.
+    if (argc > 0 && str_eq(argv[0], SUPERVISOR_NAME))
+        return supervisor_main(argc, argv);
     struct arena arena = { 0 };
     struct command c = { .arena = &arena, .argv = argv };
     struct error err = { 0 };

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "lib/arena.h"
+#include "lib/prefault.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -13,10 +14,14 @@
 struct arena_block {
     struct arena_block *previous;
     size_t used, size;
+    size_t present; // so much of it will not fault
     max_align_t data[];
 };
 
-enum { BLOCK_SIZE = 64 * 1024 - sizeof(struct arena_block) };
+enum {
+    BLOCK_SIZE = 64 * 1024 - sizeof(struct arena_block),
+    STRIDE = 16 * 1024, // so much is made present at once
+};
 
 static void out_of_memory(void) {
     static const char text[] = "nook: out of memory\n";
@@ -25,13 +30,22 @@ static void out_of_memory(void) {
     _exit(1);
 }
 
-// Whole pages from the kernel, zeroed, and present at once: a fault for each would cost several times as
-// much.
+// Whole pages from the kernel, zeroed.
 static struct arena_block *map_block(size_t size) {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         out_of_memory();
+    prefault(p, STRIDE < size ? STRIDE : size);
     return p;
+}
+
+// A fault for each page would cost several times as much; many that nobody uses cost, too.
+static void make_present(struct arena_block *b, size_t until) {
+    size_t whole = sizeof(*b) + b->size;
+    size_t end = (sizeof(*b) + until + STRIDE - 1) & ~(size_t)(STRIDE - 1);
+    end = end < whole ? end : whole;
+    prefault((char *)b + b->present, end - b->present);
+    b->present = end;
 }
 
 void *arena_alloc(struct arena *a, size_t n) {
@@ -45,6 +59,7 @@ void *arena_alloc(struct arena *a, size_t n) {
             out_of_memory();
         struct arena_block *fresh = map_block(sizeof(*fresh) + size);
         fresh->size = size;
+        fresh->present = STRIDE;
         // A block made for one large object goes behind the one in use, whose rest stays useful.
         if (b && size == need) {
             fresh->previous = b->previous;
@@ -57,6 +72,8 @@ void *arena_alloc(struct arena *a, size_t n) {
     }
     void *p = (char *)b->data + b->used;
     b->used += need;
+    if (sizeof(*b) + b->used > b->present)
+        make_present(b, b->used);
     return p;
 }
 

@@ -13,8 +13,12 @@
 
 enum { PAGE = 4096 };
 
+void prefault(void *begin, size_t size) {
+    madvise(begin, size, MADV_POPULATE_WRITE);
+}
+
 void prefault_stack(size_t size) {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1);
     size &= ~(size_t)(PAGE - 1);
-    madvise((void *)(here - size), size + PAGE, MADV_POPULATE_WRITE);
+    prefault((void *)(here - size), size + PAGE);
 }

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+// Makes whole pages present. `begin` is the first byte of one.
+void prefault(void *begin, size_t size);
+
 // Makes the next `size` bytes of the stack, below the caller's frame, present and, after a fork, our own.
 void prefault_stack(size_t size);
 

@@ -15,7 +15,8 @@
 #include "lib/str.h"
 #include "state/state.h"
 
-#define LOCK_FILE "nook.lock"
+#define LOCK_FILE  "nook.lock"
+#define NAMES_FILE ".names.lock"
 
 void state_close(struct state_dir *dir) {
     fd_close(&dir->lock_fd);
@@ -131,6 +132,21 @@ bool state_is_dead(const struct state_dir *dir, const struct state *s, bool load
 
 static int already_exists(struct error *err) {
     return error_set(err, "state.exists", 0, "container with given ID already exists");
+}
+
+// FNV-1a. Two names with one hash would only keep each other waiting for their turn.
+static off_t hash(const char *name) {
+    uint64_t h = 0xcbf29ce484222325;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3;
+    return (off_t)(h >> 2);
+}
+
+int state_lock_name(const struct state_dir *dir, const char *name) {
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = hash(name), .l_len = 1 };
+    cleanup_fd int fd =
+        openat(dir->root_fd, NAMES_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    return fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -1 : fd_steal(&fd);
 }
 
 // Locks the entry for this process. A lock of fcntl(2) is not inherited by the child, as one of flock(2)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// start.sock: while somebody listens there, init has not executed the user's program.
+// Sockets in the state directory. start.sock: while somebody listens there, init has not executed the user's
+// program.
 #include "config.h"
 
 #include <errno.h>
@@ -14,14 +15,14 @@
 #include "state/state.h"
 
 // By descriptor, because sun_path holds 107 bytes and roots may be longer. unix(7)
-static struct sockaddr_un address_of(int dirfd) {
+static struct sockaddr_un address_of(int dirfd, const char *name) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" STATE_START_SOCKET, dirfd);
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dirfd, name);
     return address;
 }
 
-static int connect_to(int dirfd, int flags) {
-    struct sockaddr_un address = address_of(dirfd);
+static int connect_to(int dirfd, const char *name, int flags) {
+    struct sockaddr_un address = address_of(dirfd, name);
     cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return -1;
@@ -30,12 +31,12 @@ static int connect_to(int dirfd, int flags) {
 
 bool state_probe_start_socket(int dirfd) {
     // Not blocking: the queue of an init that is stopped or frozen may be full (EAGAIN). It still listens.
-    cleanup_fd int fd = connect_to(dirfd, SOCK_NONBLOCK);
+    cleanup_fd int fd = connect_to(dirfd, STATE_START_SOCKET, SOCK_NONBLOCK);
     return fd >= 0 || errno == EAGAIN;
 }
 
-int state_connect_start_socket(int dirfd) {
-    cleanup_fd int fd = connect_to(dirfd, SOCK_NONBLOCK);
+int state_connect_socket(int dirfd, const char *name) {
+    cleanup_fd int fd = connect_to(dirfd, name, SOCK_NONBLOCK);
     if (fd < 0)
         return -1;
     int flags = fcntl(fd, F_GETFL);
@@ -44,8 +45,8 @@ int state_connect_start_socket(int dirfd) {
     return fd_steal(&fd);
 }
 
-int state_listen_start_socket(int dirfd) {
-    struct sockaddr_un address = address_of(dirfd);
+int state_listen_socket(int dirfd, const char *name) {
+    struct sockaddr_un address = address_of(dirfd, name);
     cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     // The mode of the socket file is that of the socket's own inode less the umask: unix(7) leaves it to
     // fchmod before bind, so that no moment is left in which others may connect.

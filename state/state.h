@@ -8,7 +8,8 @@
 //
 // A directory is ours when it holds nook.lock, or when it is empty (a creator or a remover died at the one
 // moment when that is so). Everything else in a root that is shared with other runtimes is left alone and not
-// seen. Names that begin with a dot are no ids; nook keeps its own things of the root there (.seccomp/).
+// seen. Names that begin with a dot are no ids; nook keeps its own things of the root there (.seccomp/,
+// .names.lock).
 #ifndef NOOK_STATE_STATE_H
 #define NOOK_STATE_STATE_H
 
@@ -110,6 +111,11 @@ int state_claim(struct arena *a, const char *root, const char *id, state_reclaim
 // Writes state.json (temporary file, rename). Fills in created, init.boot_id and owner_uid when unset.
 int state_save(const struct state_dir *dir, struct arena *a, struct state *s, struct error *err);
 
+// Locks a name of whatever kind among all that use this root: a descriptor that holds the lock until its last
+// copy is closed (a child has one too), also by death. -1 with errno (EAGAIN, EACCES: somebody else has it).
+// Never waits.
+int state_lock_name(const struct state_dir *dir, const char *name);
+
 // Closes everything; releases the lock if it is held. Safe on STATE_DIR_NONE.
 void state_close(struct state_dir *dir);
 
@@ -131,9 +137,9 @@ enum state_status state_status(const struct state_dir *dir, const struct state *
 // a listening SOCK_SEQPACKET socket; an accepted connection that ends at once means nothing.
 bool state_probe_start_socket(int dirfd);
 
-// A connection to start.sock for `start`, CLOEXEC and blocking. -1 with errno (ECONNREFUSED, ENOENT: not
-// waiting).
-int state_connect_start_socket(int dirfd);
+// A connection to a socket in the state directory (SOCK_SEQPACKET), CLOEXEC and blocking. -1 with errno
+// (ECONNREFUSED, ENOENT: nobody listens there; EAGAIN: its queue is full).
+int state_connect_socket(int dirfd, const char *name);
 
 // Is this a container whose processes a supervisor looks after?
 bool state_is_supervised(const struct state *s);
@@ -141,8 +147,16 @@ bool state_is_supervised(const struct state *s);
 // The process that runs, or will run, the container's program: init, or the supervisor's child.
 struct proc_id state_payload(const struct state *s);
 
-// A bound and listening start.sock for init, mode 0600, CLOEXEC. -1 with errno.
-int state_listen_start_socket(int dirfd);
+// A new socket in the state directory, bound and listening, mode 0600, CLOEXEC. -1 with errno.
+int state_listen_socket(int dirfd, const char *name);
+
+// start.sock: `start` connects, init listens.
+static inline int state_connect_start_socket(int dirfd) {
+    return state_connect_socket(dirfd, STATE_START_SOCKET);
+}
+static inline int state_listen_start_socket(int dirfd) {
+    return state_listen_socket(dirfd, STATE_START_SOCKET);
+}
 
 // Is the creator at work (does it hold the lock)?
 bool state_is_locked(const struct state_dir *dir);

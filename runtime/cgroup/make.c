@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -194,18 +195,28 @@ static int enable_controllers(struct maker *m, const struct cgroup_dir *dir) {
 // ---------------------------------------------------------------- checks (config-linux.md: the cgroup must
 // be fit)
 
-static int check_unused(struct maker *m, const struct cgroup_dir *dir) {
-    char pids[64] = "";
-    bool used = dir->v2 ? tree_keyed(dir->dir, "cgroup.events", "populated") == 1
-                        : tree_read(dir->dir, "cgroup.procs", pids, sizeof(pids)) > 0;
-    if (!used)
+// Limits, device rules, freezing and killing would meet whoever else is in it, also in the cgroups below.
+static int check_unused(struct maker *m, const struct cgroup_dir *dir, const struct cgroup_place *place) {
+    char text[64] = "", name[64], comm[32] = "?";
+    pid_t *pids = NULL;
+    size_t n = 0;
+    if (dir->v2 && tree_keyed(dir->dir, "cgroup.events", "populated") == 0)
+        return 0;
+    bool used = tree_read(dir->dir, "cgroup.procs", text, sizeof(text)) > 0;
+    if (cgroup_list(place, 1, m->arena, &pids, &n, m->err) < 0)
+        return -1;
+    if (!used && n == 0)
         return 0;
     error_set_at(m->err, "cgroup.in-use", 0, m->plan->from_config ? "/linux/cgroupsPath" : "",
                  "the cgroup %s already holds processes", dir->dir);
-    if (*pids)
-        error_hint(m->err, "process %.*s is in it; a container needs a cgroup of its own",
-                   (int)strcspn(pids, "\n"), pids);
-    return -1;
+    int first = n ? pids[0] : 0; // 0: of a PID namespace that is not to be seen from here
+    snprintf(name, sizeof(name), "%d/comm", first);
+    tree_read("/proc", name, comm, sizeof(comm));
+    return error_hint(m->err, "%d (%s) is in it%s", first, comm,
+                      m->plan->from_config
+                          ? "; no two containers can share a cgroupsPath, and none can have that of a parent "
+                            "(buildah passes --cgroup-parent as it is: give each build another one)"
+                          : "");
 }
 
 // A process that enters a frozen cgroup stops, and with it who waits for it.
@@ -218,7 +229,7 @@ static int check_thawed(struct maker *m, const struct cgroup_place *place) {
 }
 
 static int check_fit(struct maker *m, const struct cgroup_dir *dir, const struct cgroup_place *place) {
-    if (place->made == 0 && check_unused(m, dir) < 0)
+    if (place->made == 0 && check_unused(m, dir, place) < 0)
         return -1;
     bool can_freeze = dir->v2 || host_word_in(dir->controllers, ",", "freezer");
     if (can_freeze && place->made < components(dir->path))

@@ -20,7 +20,7 @@
 #include "runtime/init/steps.h"
 #include "runtime/process/attributes.h"
 
-enum { INIT_STACK = 64 * 1024 }; // what the deepest step takes
+enum { INIT_STACK = 20 * 1024 }; // what the usual steps take
 enum { EXIT_FAILED = 1, EXIT_AFTER_START = 255 };
 
 void init_warn(struct init *in, const char *text) {
@@ -146,7 +146,8 @@ static int close_all(struct init *in, struct error *err) {
         return error_set(err, "fd.failed", errno, "close the descriptors of the host");
     if (!label)
         in->rootfs.proc_fd = -1;
-    in->rootfs.root_fd = in->rootfs.null_fd = in->rootfs.mask_fd = in->bundle_fd = in->console_sock = -1;
+    in->rootfs.root_fd = in->rootfs.null_fd = in->rootfs.mask_fd = in->bundle_fd = in->console_sock =
+        in->image = -1;
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct init {
     int join_mount;   // mount namespace to join, or -1
     int console_sock; // connected console socket, or -1: the master goes to the parent
     int bundle_fd;    // cwd of hooks; -1 when init runs none
+    int image;        // of selfexe_protect, or -1
     const struct cgroup_join *cgroup;
     const bool *in_cgroup; // was CLONE_INTO_CGROUP done?
     struct rootfs rootfs;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/sys.h"
 #include "runtime/init/steps.h"
 #include "runtime/rootfs/mask.h"
 #include "runtime/rootfs/resolve.h"
@@ -108,6 +109,10 @@ static int step_wait_hooks(struct init *in, const struct step *s, struct error *
 
 static int step_pivot_root(struct init *in, const struct step *s, struct error *err) {
     (void)s;
+    // The clone of our binary's mount goes the way of the host's mounts: as a detached one it would make the
+    // last close of it wait for RCU. Where that fails it just does.
+    if (in->image >= 0)
+        (void)sys_move_mount(in->image, "", AT_FDCWD, "/dev/null", MOVE_MOUNT_F_EMPTY_PATH);
     return rootfs_pivot(&in->rootfs, err);
 }
 

@@ -229,12 +229,67 @@ static int borrow(const int *join, int *own, struct error *err) {
     return 0;
 }
 
+// ---------------------------------------------------------------- a supervisor in between
+
+// In the process that is to be the supervisor: makes init, says so, and becomes it. Returns on failure only.
+static int supervise(const struct clone_request *request, int sock, bool *in_cgroup) {
+    struct clone_request inner = *request;
+    struct supervisor s = *request->supervisor;
+    struct clone_result init = CLONE_RESULT_NONE;
+    struct error err;
+    inner.supervisor = NULL;
+    int begun = s.role == SUPERVISOR_EXEC ? supervisor_split(&s, &err) : supervisor_begin(&err);
+    if (begun == 0 && clone_process(&inner, in_cgroup, &init, &err) == 0) {
+        s.payload = init.pid;
+        if (message_send(sock, MESSAGE_CLONED, init.pid, init.pidfd) == 0)
+            supervisor_exec(&s, &err);
+    }
+    message_send_error(sock, MESSAGE_FAILED, &err);
+    if (init.pid > 0)
+        kill(init.pid, SIGKILL);
+    return 1;
+}
+
+static int clone_supervised(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
+                            struct error *err) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_set(err, "clone.failed", errno, "socketpair");
+    cleanup_fd int ours = pair[0];
+    cleanup_fd int theirs = pair[1];
+    bool ignored;
+    out->pid = raw_clone(0, -1, &out->pidfd, &ignored);
+    if (out->pid == 0) {
+        fd_close(&ours);
+        _exit(supervise(request, theirs, in_cgroup));
+    }
+    if (out->pid < 0)
+        return clone_error(0, err);
+    fd_close(&theirs);
+    struct message m;
+    int got = message_receive(ours, &m, &out->init_pidfd, 10000);
+    if (got == 1 && m.type == MESSAGE_FAILED) {
+        *err = m.error;
+        return -1;
+    }
+    if (got != 1 || m.type != MESSAGE_CLONED)
+        return error_set(err, "clone.failed", got < 0 ? errno : 0, "the supervisor ended without a word");
+    out->init = m.value;
+    return 0;
+}
+
+// ---------------------------------------------------------------- the whole
+
 int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
                   struct error *err) {
+    if (request->supervisor) {
+        *out = CLONE_RESULT_NONE;
+        return clone_supervised(request, in_cgroup, out, err);
+    }
     int own[N_NAMESPACES];
     for (int i = 0; i < N_NAMESPACES; i++)
         own[i] = -1;
-    *out = (struct clone_result){ .pid = -1, .pidfd = -1 };
+    *out = CLONE_RESULT_NONE;
 
     int rc = borrow(request->join, own, err);
     if (rc == 0) {
@@ -248,6 +303,7 @@ int clone_process(const struct clone_request *request, bool *in_cgroup, struct c
             rc = out->pid < 0 ? clone_error(request->flags, err) : 0;
         }
     }
+    out->init = out->pid;
     struct error back;
     int returned = give_back(own, rc == 0 ? err : &back);
     for (int i = 0; i < N_NAMESPACES; i++)

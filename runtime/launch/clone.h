@@ -10,6 +10,7 @@
 
 #include "lib/error.h"
 #include "runtime/config/spec.h"
+#include "runtime/supervisor/supervisor.h"
 
 // The CLONE_NEW* flag of each kind of namespace, and its name in /proc/PID/ns.
 extern const uint64_t namespace_flags[N_NAMESPACES];
@@ -28,13 +29,19 @@ struct clone_request {
     int (*entry)(
         void *arg); // runs in the child; never returns to the caller's code: its value is the exit code
     void *arg;
+    const struct supervisor
+        *supervisor; // who is to live between us and init; NULL: nobody. Its payload is filled in
 };
 
 struct clone_result {
-    pid_t pid; // in our pid namespace
+    pid_t pid; // of our child, in our pid namespace: init, or its supervisor (exec: the mirror)
     int pidfd;
+    pid_t init;     // of init
+    int init_pidfd; // -1 when init is our child
     bool in_cgroup; // CLONE_INTO_CGROUP was done; else the child has to enter v2 by itself
 };
+
+#define CLONE_RESULT_NONE ((struct clone_result){ -1, -1, -1, -1, false })
 
 // Opens a namespace file and checks that it is of that kind (ioctl_ns(2)). The descriptor (O_CLOEXEC), or -1
 // with *err ("namespace.wrong-kind", "namespace.unavailable").
@@ -42,6 +49,7 @@ int namespace_open(const char *path, enum spec_namespace_kind kind, const char *
 
 // Will the clone put the child into request->cgroup_fd, as far as this kernel is known? Decided by the first
 // clone3: the child learns the truth through *in_cgroup, which it may read (it is set before the child runs).
+// With a supervisor: *out tells of both; when init cannot be made the supervisor ends by itself.
 int clone_process(const struct clone_request *request, bool *in_cgroup, struct clone_result *out,
                   struct error *err);
 

@@ -26,10 +26,13 @@
 #include "runtime/launch/clone.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/members.h"
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/terminal.h"
+
+enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
 
 // Everything that one create or run has in hand; what is set is undone on failure.
 struct launch {
@@ -42,13 +45,15 @@ struct launch {
     struct state state;
     struct cgroup_live cgroup;
     bool cgroup_made;
+    struct supervisor supervisor;
+    int supervisor_ready; // where it says that it is up, or -1
+    int cgroup_lock;      // held while we are at work in a cgroup that others may name too, or -1
     struct clone_request clone;
     struct clone_result child;
     bool in_cgroup;
     int sock;     // to init
     int notify;   // run: what the program says to sd_notify, or -1
     int terminal; // master for the foreground, or -1
-    int image;    // of selfexe_protect, until init has closed its copy
     struct init init;
     bool pid_file_written;
     struct foreground foreground;
@@ -69,7 +74,7 @@ static void clear_remains(const struct state *old, void *arg) {
     struct error err;
     size_t n;
     struct cgroup_place *places = launch_cgroup_places(old, arg, &n);
-    if (launch_kill_all(old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0 ||
+    if (launch_kill_all(NULL, old, arg, &err) < 0 || cgroup_remove(places, n, &err) < 0 ||
         launch_unmount_root(old, &err) < 0)
         log_warning("%s", err.msg);
 }
@@ -167,8 +172,25 @@ static int step_open_devices(struct launch *l, const struct step *s, struct erro
     return 0;
 }
 
+// Between cgroup_make's look whether a cgroup is empty and init's entering it no other create may look.
+static int lock_cgroup(struct launch *l, struct error *err) {
+    const struct cgroup_plan *cg = l->plan->cgroup;
+    if (!cg->from_config || cg->n_dirs == 0)
+        return 0;
+    l->cgroup_lock = state_lock_name(&l->dir, cg->dirs[0].dir);
+    if (l->cgroup_lock >= 0)
+        return 0;
+    if (errno != EAGAIN && errno != EACCES)
+        return error_set(err, "state.failed", errno, "lock the name of the cgroup %s", cg->dirs[0].dir);
+    error_set(err, "cgroup.in-use", 0, "the cgroup %s is just being taken by another container",
+              cg->dirs[0].dir);
+    return error_hint(err, "no two containers can share a cgroupsPath");
+}
+
 static int step_cgroup_make(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
+    if (lock_cgroup(l, err) < 0)
+        return -1;
     if (cgroup_make(l->plan->cgroup, l->arena, &l->cgroup, err) < 0)
         return -1;
     l->cgroup_made = true;
@@ -237,6 +259,49 @@ static void close_sources(const struct plan *p) {
         rootfs_source_close(s);
 }
 
+static int step_supervise(struct launch *l, const struct step *s, struct error *err) {
+    (void)s;
+    int ready[2];
+    l->supervisor = (struct supervisor){ .role = SUPERVISOR_CONTAINER,
+                                         .label = l->request->plan.id,
+                                         .link = -1,
+                                         .channel = -1,
+                                         .listen = -1,
+                                         .ready = -1 };
+    l->supervisor.image = supervisor_open_image(err);
+    if (l->supervisor.image < 0)
+        return -1;
+    l->clone.supervisor = &l->supervisor;
+    l->supervisor.listen = state_listen_socket(l->dir.fd, SUPERVISOR_SOCKET);
+    if (l->supervisor.listen < 0 || pipe2(ready, O_CLOEXEC) < 0)
+        return error_set(err, "supervisor.failed", errno, "make the supervisor's socket of container %s",
+                         l->request->plan.id);
+    l->supervisor_ready = ready[0];
+    l->supervisor.ready = ready[1];
+    return 0;
+}
+
+// From here on it can be asked; and it is not dumpable any more, which the program may not see.
+static int await_supervisor(struct launch *l, struct error *err) {
+    if (!l->clone.supervisor)
+        return 0;
+    if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
+        return -1;
+    struct member_identity identity;
+    if (members_identify(l->child.init, l->plan->rootfs, &identity, err) < 0)
+        return -1;
+    (void)identity;
+    return 0;
+}
+
+static void close_supervisor(struct launch *l) {
+    if (!l->clone.supervisor)
+        return;
+    fd_close(&l->supervisor.image);
+    fd_close(&l->supervisor.listen);
+    fd_close(&l->supervisor.ready);
+}
+
 static int step_clone(struct launch *l, const struct step *s, struct error *err) {
     // create leaves listening to `start`, which then has somebody to tell.
     if (l->request->plan.notify_directory && !l->request->plan.wait_start) {
@@ -262,6 +327,8 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
+    close_supervisor(l);
+    fd_close(&l->init.image);
     close_sources(l->plan);
     return rc;
 }
@@ -286,12 +353,14 @@ static int step_save_state(struct launch *l, const struct step *s, struct error 
     if (r->report && write_new(l->dir.fd, STATE_REPORT_FILE, r->report, strlen(r->report)) < 0)
         return error_set(err, "state.failed", errno, "write %s of container %s", STATE_REPORT_FILE,
                          r->plan.id);
-    if (proc_identify(l->child.pid, &l->state.init) < 0)
+    bool supervised = l->clone.supervisor != NULL;
+    if (proc_identify(l->child.pid, &l->state.init) < 0 ||
+        (supervised && proc_identify(l->child.init, &l->state.payload) < 0))
         return error_set(err, "init.died", errno, "init ended at once");
     // What run makes without hooks runs at once, so this is all there is to say. create without hooks needs
     // no word of init's pid yet: init ends by itself if nobody commits.
     bool hooks = has_create_hooks(l->plan->spec);
-    l->state.complete = !l->request->plan.wait_start && !hooks;
+    l->state.complete = !l->request->plan.wait_start && !hooks && !supervised;
     if (l->request->plan.wait_start && !hooks && l->state.n_cgroups)
         return 0;
     return state_save(&l->dir, l->arena, &l->state, err);
@@ -310,6 +379,7 @@ static const parent_step parent_steps[N_STEP_OPS] = {
     [STEP_CONSOLE_SOCKET] = step_console_socket,
     [STEP_JOIN] = step_join,
     [STEP_OOM_SCORE] = step_oom_score,
+    [STEP_SUPERVISE] = step_supervise,
     [STEP_CLONE] = step_clone,
     [STEP_SAVE_STATE] = step_save_state,
 };
@@ -318,13 +388,13 @@ static const parent_step parent_steps[N_STEP_OPS] = {
 
 static int give_maps(struct launch *l, struct error *err) {
     const struct plan *p = l->plan;
-    return p->uid_map ? clone_write_id_maps(l->child.pid, p->uid_map, p->gid_map, err) : 0;
+    return p->uid_map ? clone_write_id_maps(l->child.init, p->uid_map, p->gid_map, err) : 0;
 }
 
 static int run_runtime_hooks(struct launch *l, struct error *err) {
-    if (hooks_run(&l->subject, HOOK_PRESTART, "created", l->child.pid, l->arena, err) < 0)
+    if (hooks_run(&l->subject, HOOK_PRESTART, "created", l->child.init, l->arena, err) < 0)
         return -1;
-    return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.pid, l->arena, err);
+    return hooks_run(&l->subject, HOOK_CREATE_RUNTIME, "created", l->child.init, l->arena, err);
 }
 
 // A source that init's user namespace may not reach: opened with our eyes in init's mount namespace.
@@ -350,7 +420,7 @@ static int answer(void *arg, const struct message *m, int fd, struct error *err)
         rc = give_maps(l, err);
         break;
     case MESSAGE_TIME_OFFSETS:
-        rc = clone_write_time_offsets(l->child.pid, &l->plan->spec->linux_, err);
+        rc = clone_write_time_offsets(l->child.init, &l->plan->spec->linux_, err);
         break;
     case MESSAGE_HOOKS:
         rc = run_runtime_hooks(l, err);
@@ -385,11 +455,17 @@ static struct monitor monitor_of(struct launch *l) {
 
 static void roll_back(struct launch *l) {
     struct error ignored;
+    if (l->child.init_pidfd >= 0) // the supervisor ends with it
+        proc_signal(&(struct proc_handle){ .pidfd = l->child.init_pidfd }, SIGKILL);
     if (l->child.pid > 0) {
         struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
         proc_signal(&init, SIGKILL);
-        if (l->cgroup_made && l->plan->cgroup)
-            cgroup_kill(l->cgroup.places, l->cgroup.n_places, &ignored);
+        struct state state = l->state;
+        state.init.pid = l->child.pid; // may not be written down yet
+        size_t n;
+        struct cgroup_place *places = launch_own_places(&state, l->arena, &n);
+        if (l->cgroup_made && n)
+            cgroup_kill(places, n, &ignored);
         proc_wait(&init, 10000);
         waitpid(l->child.pid, NULL, WNOHANG);
     }
@@ -408,6 +484,7 @@ static void roll_back(struct launch *l) {
 static void close_all(struct launch *l) {
     fd_close(&l->sock);
     fd_close(&l->notify);
+    fd_close(&l->cgroup_lock);
     fd_close(&l->init.console_sock);
     fd_close(&l->init.bundle_fd);
     fd_close(&l->init.join_mount);
@@ -415,8 +492,11 @@ static void close_all(struct launch *l) {
     for (int i = 0; i < N_NAMESPACES; i++)
         fd_close(&l->clone.join[i]);
     fd_close(&l->child.pidfd);
+    fd_close(&l->child.init_pidfd);
+    fd_close(&l->supervisor_ready);
+    close_supervisor(l);
     fd_close(&l->terminal);
-    fd_close(&l->image);
+    fd_close(&l->init.image);
     if (l->cgroup_made)
         cgroup_join_close(&l->cgroup.join);
     close_sources(l->plan);
@@ -445,13 +525,14 @@ static int await_ready(struct launch *l, struct error *err) {
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
     trace_add(l->init.trace, 1, "wait-ready", NULL, begin);
-    if (!l->init.commit) // init goes on to execve meanwhile
-        fd_close(&l->image);
     return 0;
 }
 
 // From READY to the end of create: what makes the container official.
 static int commit(struct launch *l, struct error *err) {
+    if (await_supervisor(l, err) < 0)
+        return -1;
+    fd_close(&l->cgroup_lock); // whoever looks now finds init
     if (l->cgroup_made && cgroup_write_limits(l->plan->cgroup, &l->cgroup, true, err) < 0)
         return -1;
     if (!l->state.complete) {
@@ -476,7 +557,7 @@ static int await_exec(struct launch *l, struct error *err) {
     if (l->notify >= 0 &&
         notify_wait_ready(l->notify, l->child.pidfd, l->child.pid, l->foreground.signal_fd, err) < 0)
         return -1;
-    return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.pid, l->arena, err);
+    return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.init, l->arena, err);
 }
 
 static int make(struct launch *l, struct error *err) {
@@ -490,7 +571,7 @@ static int await_end(struct launch *l, struct error *err) {
     foreground_end(&l->foreground);
     if (code < 0 || l->request->keep)
         return code;
-    if (l->state.shared_pid_namespace && launch_kill_all(&l->state, l->arena, err) < 0)
+    if (l->state.shared_pid_namespace && launch_kill_all(&l->dir, &l->state, l->arena, err) < 0)
         return -1;
     struct state_dir dir = l->dir;
     l->dir = STATE_DIR_NONE;
@@ -543,13 +624,15 @@ static int prepare(struct launch *l, struct error *err) {
     for (int i = 0; i < N_NAMESPACES; i++)
         l->clone.join[i] = -1;
     l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
+    l->cgroup_lock = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
-    l->child = (struct clone_result){ .pid = -1, .pidfd = -1 };
+    l->child = CLONE_RESULT_NONE;
+    l->supervisor_ready = -1;
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);
-    l->init.close_first[0] = l->image = r->image;
+    l->init.image = r->image;
     l->init.preserve_fds = r->plan.preserve_fds;
-    l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup);
+    l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup) || l->plan->supervised;
     if (r->trace)
         l->init.trace = trace_new();
     prepare_init_hooks(l);

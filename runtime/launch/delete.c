@@ -13,8 +13,13 @@
 #include "lib/str.h"
 #include "runtime/launch/hooks.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/members.h"
+#include "runtime/supervisor/supervisor.h"
 
-enum { KILL_LIMIT_MS = 10 * 1000 };
+enum {
+    KILL_LIMIT_MS = 10 * 1000,
+    ALONE_LIMIT_MS = 100, // so long init may take for its end before its cgroups are asked to help
+};
 
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n) {
     struct cgroup_place *places = arena_calloc(a, state->n_cgroups + 1, sizeof(*places));
@@ -25,23 +30,80 @@ struct cgroup_place *launch_cgroup_places(const struct state *state, struct aren
     return places;
 }
 
-int launch_kill_all(const struct state *state, struct arena *a, struct error *err) {
-    size_t n;
-    struct cgroup_place *places = launch_cgroup_places(state, a, &n);
-    cleanup_proc struct proc_handle init;
-    bool lives = proc_hold(&state->init, &init) == 0;
-    if (lives && proc_signal(&init, SIGKILL) < 0 && errno != ESRCH)
-        return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s",
-                         (int)state->init.pid, state->id);
+// SIGKILL to one process. 1: it lives, *held is to be waited for; 0: it is gone; -1 with *err.
+static int kill_one(const struct proc_id *id, const struct state *state, struct proc_handle *held,
+                    struct error *err) {
+    if (proc_hold(id, held) < 0)
+        return 0;
+    if (proc_signal(held, SIGKILL) < 0 && errno != ESRCH)
+        return error_set(err, "kill.failed", errno, "kill init (pid %d) of container %s", (int)id->pid,
+                         state->id);
+    return 1;
+}
+
+static int await_end(const struct proc_handle *held, const struct proc_id *id, const struct state *state,
+                     struct error *err) {
+    if (proc_wait(held, KILL_LIMIT_MS))
+        return 0;
+    error_set(err, "kill.timeout", 0,
+              "container init still running: pid %d of container %s did not end within %d s of SIGKILL",
+              (int)id->pid, state->id, KILL_LIMIT_MS / 1000);
+    return error_hint(err, "it may be in uninterruptible sleep: see /proc/%d/stack", (int)id->pid);
+}
+
+static int kill_and_wait(const struct proc_id *id, const struct state *state, struct error *err) {
+    cleanup_proc struct proc_handle held = PROC_HANDLE_NONE;
+    int rc = id->pid > 0 ? kill_one(id, state, &held, err) : 0;
+    return rc > 0 ? await_end(&held, id, state, err) : rc;
+}
+
+// chroot-isolation.md, K2 and K3: the supervisor is asked; if it is dead or does not answer, it and the
+// payload are killed here. Either way a look at all processes proves that none of the container's is left.
+static int kill_supervised(const struct state_dir *dir, const struct state *state, struct error *err) {
+    struct error asked;
+    struct proc_id payload = state_payload(state);
+    if (dir && supervisor_ask_kill(dir->fd, KILL_LIMIT_MS, &asked) < 0)
+        log_warning("%s", asked.msg);
+    if (kill_and_wait(&payload, state, err) < 0 || kill_and_wait(&state->init, state, err) < 0)
+        return -1;
+    struct member_identity members = members_of(state);
+    return members_kill(&members, KILL_LIMIT_MS, err);
+}
+
+bool launch_has_leftovers(const struct state *state) {
+    struct member_identity members = members_of(state);
+    struct error ignored;
+    return state_is_supervised(state) && members_find(&members, &ignored) > 0;
+}
+
+// The end of a PID namespace's init is the end of all in it, and shows only when they are gone: see
+// pid_namespaces(7). Usually nobody is left in the cgroups then, and they need not be gone through.
+static bool ends_with_init(const struct state *state, const struct proc_handle *init, bool lives,
+                           const struct cgroup_place *places, size_t n) {
+    if (state->shared_pid_namespace || (lives && cgroup_is_frozen(places, n)))
+        return false;
+    return (!lives || proc_wait(init, ALONE_LIMIT_MS)) && cgroup_wait_empty(places, n, 0);
+}
+
+int launch_kill_all(const struct state_dir *dir, const struct state *state, struct arena *a,
+                    struct error *err) {
+    size_t n, n_all;
+    struct cgroup_place *places = launch_own_places(state, a, &n);
+    struct cgroup_place *all = launch_cgroup_places(state, a, &n_all);
+    if (state_is_supervised(state))
+        return kill_supervised(dir, state, err);
+    cleanup_proc struct proc_handle init = PROC_HANDLE_NONE;
+    int lives = kill_one(&state->init, state, &init, err);
+    if (lives < 0)
+        return -1;
+    if (n == n_all && ends_with_init(state, &init, lives > 0, places, n))
+        return 0;
     if (n && cgroup_kill(places, n, err) < 0)
         return -1;
-    if (lives && !proc_wait(&init, KILL_LIMIT_MS)) {
-        error_set(err, "kill.timeout", 0,
-                  "container init still running: pid %d of container %s did not end within %d s of SIGKILL",
-                  (int)state->init.pid, state->id, KILL_LIMIT_MS / 1000);
-        return error_hint(err, "it may be in uninterruptible sleep: see /proc/%d/stack",
-                          (int)state->init.pid);
-    }
+    if (lives && n < n_all && launch_thaw(all, n_all, err) < 0)
+        return -1;
+    if (lives && await_end(&init, &state->init, state, err) < 0)
+        return -1;
     if (n && !cgroup_wait_empty(places, n, KILL_LIMIT_MS))
         return error_set(err, "kill.timeout", 0, "processes of container %s still run %d s after SIGKILL",
                          state->id, KILL_LIMIT_MS / 1000);

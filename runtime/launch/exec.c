@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include "lib/proc.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "runtime/host/host.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
 #include "runtime/launch/launch.h"
@@ -26,6 +29,8 @@
 #include "runtime/launch/process.h"
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
+
+enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
 
 struct execution {
     const struct exec_request *request;
@@ -39,6 +44,8 @@ struct execution {
     struct cgroup_join cgroup;
     struct cgroup_place *places;
     size_t n_places;
+    struct supervisor supervisor;
+    int supervisor_ready; // where it and the mirror say that they are up, or -1
     struct clone_request clone;
     struct clone_result child;
     bool in_cgroup;
@@ -61,8 +68,10 @@ static bool through_user_namespace(const struct exec_request *r) {
 // could go through /proc/PID/root and cwd (CVE-2016-9962): so we are in its mount namespace before the child
 // is born. With a user namespace in between they have no such power, and joining that one would cost us our
 // own.
+// A supervisor stays outside, and its container has no PID namespace in which to be seen.
 static bool parent_joins(const struct exec_request *r) {
-    return !(r->state->namespaces & CLONE_NEWUSER) && (r->state->namespaces & CLONE_NEWNS);
+    return !(r->state->namespaces & CLONE_NEWUSER) && (r->state->namespaces & CLONE_NEWNS) &&
+           !state_is_supervised(r->state);
 }
 
 // Set by the parent, for the child must not hold a procfs of the host; not at all when it is so already.
@@ -85,6 +94,11 @@ static int make_plan(struct execution *x, struct error *err) {
         joined &= ~(uint64_t)CLONE_NEWUSER;
     x->process = *r->process;
     settle_oom_score(x);
+    // Full isolation without a mount namespace is what its config asks for.
+    bool is_weaker = r->state->isolation && !str_eq(r->state->isolation, "oci");
+    struct host own = { 0 };
+    if (is_weaker && host_probe_identity(&own, err) < 0)
+        return -1;
     struct plan_exec_request request = {
         .process = &x->process,
         .namespaces = joined,
@@ -92,6 +106,11 @@ static int make_plan(struct execution *x, struct error *err) {
         .in_cgroup = r->state->n_cgroups > 0,
         .keyring = r->state->keyring,
         .seccomp = r->spec->linux_.seccomp != NULL,
+        .supervised = state_is_supervised(r->state),
+        .chrooted = is_weaker && !pivoted(r),
+        .admin =
+            !is_weaker || (r->state->namespaces & CLONE_NEWUSER) || (own.permitted & (1ULL << CAP_SYS_ADMIN)),
+        .permitted = own.permitted,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
     };
@@ -101,14 +120,19 @@ static int make_plan(struct execution *x, struct error *err) {
 
 static int open_container(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    if (proc_hold(&r->state->init, &x->container) < 0 ||
+    struct proc_id payload = state_payload(r->state);
+    if (proc_hold(&payload, &x->container) < 0 ||
         nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0)
         return error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno,
                          "cannot exec in a stopped container");
     x->init.container = &x->namespaces;
     if (!pivoted(r)) {
-        char path[64];
-        snprintf(path, sizeof(path), "/proc/%d/root", (int)r->state->init.pid);
+        char path[PATH_MAX];
+        // Without namespaces its root is where it was; /proc/PID/root is not for everybody to look through.
+        if (r->state->namespaces == 0 && r->state->rootfs)
+            str_copy(path, sizeof(path), r->state->rootfs);
+        else
+            snprintf(path, sizeof(path), "/proc/%d/root", (int)payload.pid);
         x->init.container_root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (x->init.container_root < 0)
             return error_set(err, "exec.failed", errno, "open the root of container %s", r->state->id);
@@ -140,6 +164,38 @@ static int open_cgroups(struct execution *x, struct error *err) {
     return 0;
 }
 
+// The process gets a supervisor of its own, tied to the container's, and a mirror that ends with it, for who
+// waits.
+static int prepare_supervisor(struct execution *x, struct error *err) {
+    const struct exec_request *r = x->request;
+    int ready[2];
+    if (!state_is_supervised(r->state))
+        return 0;
+    x->supervisor = (struct supervisor){
+        .role = SUPERVISOR_EXEC, .label = r->state->id, .listen = -1, .channel = -1, .image = -1, .ready = -1
+    };
+    x->clone.supervisor = &x->supervisor;
+    x->supervisor.link = supervisor_join(r->dir->fd, SUPERVISOR_LIMIT_MS, err);
+    if (x->supervisor.link < 0)
+        return -1;
+    x->supervisor.image = supervisor_open_image(err);
+    if (x->supervisor.image < 0)
+        return -1;
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return error_set(err, "supervisor.failed", errno, "make a pipe");
+    x->supervisor_ready = ready[0];
+    x->supervisor.ready = ready[1];
+    return 0;
+}
+
+static void close_supervisor(struct execution *x) {
+    if (!x->clone.supervisor)
+        return;
+    fd_close(&x->supervisor.link);
+    fd_close(&x->supervisor.image);
+    fd_close(&x->supervisor.ready);
+}
+
 static int get_seccomp(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     if (!r->spec->linux_.seccomp)
@@ -157,11 +213,12 @@ static int prepare(struct execution *x, struct error *err) {
     process_init(&x->init, x->plan);
     x->init.preserve_fds = r->preserve_fds;
     x->init.joins = true;
-    x->init.commit = x->set_oom_score;
+    x->init.commit = x->set_oom_score || state_is_supervised(r->state);
     if (r->trace)
         x->init.trace = trace_new();
     if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 ||
-        open_container(x, err) < 0 || open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0)
+        open_container(x, err) < 0 || open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0 ||
+        prepare_supervisor(x, err) < 0)
         return -1;
     if (r->console_socket) {
         x->init.console_sock = terminal_connect_console_socket(r->console_socket, err);
@@ -226,6 +283,7 @@ static int spawn(struct execution *x, struct error *err) {
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
+    close_supervisor(x);
     // Back to our own files: a pid file is still to be written.
     if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0 && rc == 0)
         rc = error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
@@ -257,13 +315,15 @@ static int make(struct execution *x, struct error *err) {
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
     fd_close(&x->image);
+    if (x->clone.supervisor && supervisor_await_ready(x->supervisor_ready, 2, SUPERVISOR_LIMIT_MS, err) < 0)
+        return -1;
     if (x->set_oom_score) {
         cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (oom_score_adj_set(proc, x->child.pid, x->process.oom_score_adj, err) < 0)
+        if (oom_score_adj_set(proc, x->child.init, x->process.oom_score_adj, err) < 0)
             return error_where(err, NULL, "/oomScoreAdj");
-        if (message_send(x->sock, MESSAGE_GO, 0, -1) < 0)
-            return error_set(err, "init.died", errno, "the process ended while the runtime worked for it");
     }
+    if (x->init.commit && message_send(x->sock, MESSAGE_GO, 0, -1) < 0)
+        return error_set(err, "init.died", errno, "the process ended while the runtime worked for it");
     if (monitor_until(&m, 0, err) < 0)
         return -1;
     const char *pid_file = x->request->pid_file;
@@ -276,6 +336,9 @@ static void close_execution(struct execution *x) {
     fd_close(&x->terminal);
     fd_close(&x->image);
     fd_close(&x->child.pidfd);
+    fd_close(&x->child.init_pidfd);
+    fd_close(&x->supervisor_ready);
+    close_supervisor(x);
     nsset_close(&x->namespaces);
     proc_release(&x->container);
     fd_close(&x->init.container_root);
@@ -292,7 +355,8 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         .sock = -1,
         .terminal = -1,
         .image = request->image,
-        .child = { .pid = -1, .pidfd = -1 },
+        .child = CLONE_RESULT_NONE,
+        .supervisor_ready = -1,
         .container = PROC_HANDLE_NONE,
         .namespaces = NSSET_NONE,
         .cgroup = { .v2 = -1 },
@@ -306,6 +370,8 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         rc = foreground_begin(&x.foreground, err);
     if (rc == 0)
         rc = make(&x, err);
+    if (rc < 0 && x.child.init_pidfd >= 0)
+        proc_signal(&(struct proc_handle){ .pidfd = x.child.init_pidfd }, SIGKILL);
     if (rc < 0 && x.child.pid > 0) {
         struct proc_handle child = proc_child(x.child.pid, x.child.pidfd);
         proc_signal(&child, SIGKILL);

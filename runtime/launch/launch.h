@@ -66,6 +66,17 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
 // The recorded cgroups as the cgroup room wants them.
 struct cgroup_place *launch_cgroup_places(const struct state *state, struct arena *a, size_t *n);
 
+// Those of them in which every process is the container's: what create made; all of them when nothing else
+// says who belongs to it (no PID namespace of its own, or an init that is not known).
+struct cgroup_place *launch_own_places(const struct state *state, struct arena *a, size_t *n);
+
+// kill --all: the signal for every process of the container. With neither a cgroup nor a PID namespace of its
+// own nobody knows them: that is the caller's to refuse. None left: 0.
+int launch_signal_all(const struct state *state, int sig, struct arena *a, struct error *err);
+
+// What is frozen cannot die. 0, or -1 with *err.
+int launch_thaw(const struct cgroup_place *places, size_t n, struct error *err);
+
 // Unmounts the root of a container without a mount namespace of its own, if it is mounted. 0, or -1 with
 // *err.
 int launch_unmount_root(const struct state *state, struct error *err);
@@ -75,8 +86,12 @@ int launch_unmount_root(const struct state *state, struct error *err);
 int launch_delete(struct state_dir *dir, const struct state *state, const struct spec *spec, struct arena *a,
                   struct error *err);
 
-// delete --force, before launch_delete: kills init and every process of the container, whatever its state,
-// and waits (10 s at most) for their end. 0, or -1 with *err.
-int launch_kill_all(const struct state *state, struct arena *a, struct error *err);
+// delete --force, before launch_delete; dir is open, or NULL: nobody can be asked. Kills init and every
+// process of the container, whatever its state, and waits (10 s at most) for their end. 0, or -1 with *err.
+int launch_kill_all(const struct state_dir *dir, const struct state *state, struct arena *a,
+                    struct error *err);
+
+// Do processes of a supervised container live although its supervisor is gone? Then it is not `stopped`.
+bool launch_has_leftovers(const struct state *state);
 
 #endif

@@ -7,6 +7,7 @@ libnook_a_SOURCES += \
 	runtime/launch/exec.c \
 	runtime/launch/hooks.c \
 	runtime/launch/hooks.h \
+	runtime/launch/kill.c \
 	runtime/launch/launch.h \
 	runtime/launch/monitor.c \
 	runtime/launch/monitor.h \

@@ -25,6 +25,7 @@ void process_init(struct init *in, const struct plan *plan) {
         .close_first = { -1, -1, -1, -1 },
         .console_sock = -1,
         .bundle_fd = -1,
+        .image = -1,
         .rootfs = ROOTFS_INIT,
         .container_root = -1,
         .terminal_master = -1,

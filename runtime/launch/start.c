@@ -87,15 +87,16 @@ static enum outcome await_exec(int connection, const struct state *state, struct
 }
 
 static int await_ready(int notify, const struct state *state, struct error *err) {
-    cleanup_fd int pidfd = proc_open(&state->init);
-    return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, state->init.pid, -1, err);
+    struct proc_id payload = state_payload(state);
+    cleanup_fd int pidfd = proc_open(&payload);
+    return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, payload.pid, -1, err);
 }
 
 // What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure
 // stays in *err.
 static int destroy(struct state_dir *dir, const struct state *state, struct arena *a) {
     struct error later;
-    if (launch_kill_all(state, a, &later) < 0 || launch_delete(dir, state, NULL, a, &later) < 0)
+    if (launch_kill_all(dir, state, a, &later) < 0 || launch_delete(dir, state, NULL, a, &later) < 0)
         log_warning("%s", later.msg);
     return -1;
 }
@@ -139,7 +140,7 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
     if (!spec)
         return 0;
     struct hook_subject subject = { spec, state->id, state->bundle, state->rootfs };
-    if (hooks_run(&subject, HOOK_POSTSTART, "running", state->init.pid, a, err) < 0)
+    if (hooks_run(&subject, HOOK_POSTSTART, "running", state_payload(state).pid, a, err) < 0)
         return destroy(dir, state, a);
     return 0;
 }

@@ -104,25 +104,6 @@ static bool has_admin(const struct adaptation *ad) {
     return planner_is_new(ad->pl, NS_USER) || (ad->pl->host->permitted & (1ULL << CAP_SYS_ADMIN));
 }
 
-// What a root that was entered by chroot(2) does not hold in: a second chroot(2).
-static void take_chroot_capability(struct adaptation *ad) {
-    uint64_t keep = ~(1ULL << CAP_SYS_CHROOT);
-    struct spec_capabilities *caps = arena_alloc(ad->pl->a, sizeof(*caps));
-    const struct spec_capabilities *given = ad->process->capabilities;
-    uint64_t all = ad->pl->host->permitted;
-    *caps =
-        given ? *given : (struct spec_capabilities){ .effective = all, .bounding = all, .permitted = all };
-    uint64_t before = caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient;
-    caps->effective &= keep;
-    caps->bounding &= keep;
-    caps->inheritable &= keep;
-    caps->permitted &= keep;
-    caps->ambient &= keep;
-    ad->process->capabilities = caps;
-    if (before & ~keep)
-        adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
-}
-
 // Without a PID namespace the container's processes and its supervisor see each other. Signals are kept
 // inside by Landlock, or by ids that are not the supervisor's.
 static bool has_supervisor_ids(const struct adaptation *ad) {
@@ -151,8 +132,12 @@ void adapt_process(struct adaptation *ad) {
         adapt_find(ad, LOSS_NO_NEW_PRIVS_ADDED, "/process/noNewPrivileges", "seccomp");
         ad->process->no_new_privileges = true;
     }
+    bool lost = false;
     if (ad->pl->enter == STEP_CHROOT)
-        take_chroot_capability(ad);
+        ad->process->capabilities =
+            plan_without_chroot(ad->process, ad->pl->host->permitted, &lost, ad->pl->a);
+    if (lost)
+        adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
     if (ad->pl->p->supervised)
         shield_supervisor(ad);
 }

@@ -2,10 +2,11 @@
 // What the planners share: lists of steps, the environment, and the last steps of every process.
 #include "config.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 #include "lib/str.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/planner.h"
 
 struct step *plan_add(struct steps *steps, struct arena *a, enum step_op op, const char *origin) {
     struct step *s = ARENA_PUSH(a, steps->list, steps->n);
@@ -57,6 +58,23 @@ void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct a
         p->env[p->n_env++] = arena_strdup(a, "LISTEN_PID=1");
     if (notify)
         p->env[p->n_env++] = arena_strdup(a, "NOTIFY_SOCKET=/run/notify/notify.sock");
+}
+
+struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted,
+                                              bool *lost, struct arena *a) {
+    struct spec_capabilities *caps = arena_alloc(a, sizeof(*caps));
+    uint64_t chroot = 1ULL << CAP_SYS_CHROOT;
+    *caps = process->capabilities ? *process->capabilities
+                                  : (struct spec_capabilities){ .effective = permitted,
+                                                                .bounding = permitted,
+                                                                .permitted = permitted };
+    *lost = (caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient) & chroot;
+    caps->effective &= ~chroot;
+    caps->bounding &= ~chroot;
+    caps->inheritable &= ~chroot;
+    caps->permitted &= ~chroot;
+    caps->ambient &= ~chroot;
+    return caps;
 }
 
 void plan_last_steps(struct plan *p, bool seccomp, struct arena *a) {

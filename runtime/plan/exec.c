@@ -2,10 +2,25 @@
 // The planner of a process that joins a container: exec.
 #include "config.h"
 
-#include "runtime/plan/plan.h"
+#include "runtime/plan/planner.h"
+
+// The container's isolation holds for this process, too.
+static const struct spec_process *adapt(const struct plan_exec_request *request, struct arena *a) {
+    bool needs_no_new_privs = request->seccomp && !request->admin && !request->process->no_new_privileges;
+    bool lost;
+    if (!request->chrooted && !needs_no_new_privs)
+        return request->process;
+    struct spec_process *copy = arena_alloc(a, sizeof(*copy));
+    *copy = *request->process;
+    if (request->chrooted)
+        copy->capabilities = plan_without_chroot(request->process, request->permitted, &lost, a);
+    if (needs_no_new_privs)
+        copy->no_new_privileges = true;
+    return copy;
+}
 
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err) {
-    const struct spec_process *process = request->process;
+    const struct spec_process *process = adapt(request, a);
     if (!process->terminal && request->console_socket) {
         error_set(err, "terminal.unused-socket", 0,
                   "--console-socket is given, but the process has no terminal");
@@ -14,6 +29,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     struct plan *p = arena_alloc(a, sizeof(*p));
     p->isolation = "oci";
     p->process = process;
+    p->supervised = request->supervised;
     p->root = (struct rootfs_source)ROOTFS_SOURCE_NONE;
 
     if (process->terminal && request->console_socket)

@@ -281,6 +281,18 @@ static const struct steps *part(const struct plan *p, size_t i) {
     return (const struct steps *)((const char *)p + parts[i].offset);
 }
 
+// What this isolation does not give, after the steps.
+static const char *findings_text(const struct plan *p, struct arena *a) {
+    const char *text = p->n_findings ? "\nNot as the config says\n" : "";
+    for (size_t i = 0; i < p->n_findings; i++) {
+        const struct plan_finding *f = &p->findings[i];
+        const struct plan_loss_kind *kind = &plan_loss_kinds[f->loss];
+        text = arena_printf(a, "%s      %-22s %s (%s)  [%s]\n", text, kind->code, kind->effect, f->reason,
+                            f->field);
+    }
+    return text;
+}
+
 const char *plan_text(const struct plan *p, struct arena *a) {
     const char *text = "";
     for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
@@ -293,7 +305,7 @@ const char *plan_text(const struct plan *p, struct arena *a) {
                                 s->origin ? "]" : "");
         }
     }
-    return text;
+    return arena_printf(a, "%s%s", text, findings_text(p, a));
 }
 
 void plan_json(const struct plan *p, struct json *j) {
@@ -314,6 +326,10 @@ void plan_json(const struct plan *p, struct json *j) {
         }
         json_array_end(j);
     }
+    json_array(j, "lost");
+    for (size_t i = 0; i < p->n_findings; i++)
+        plan_finding_json(&p->findings[i], j);
+    json_array_end(j);
     json_array(j, "warnings");
     for (size_t i = 0; i < p->n_warnings; i++)
         json_string(j, NULL, p->warnings[i]);

@@ -197,6 +197,10 @@ struct plan_exec_request {
     bool in_cgroup; // there are cgroups to enter
     const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
+    bool supervised;    // it gets a supervisor of its own
+    bool chrooted;      // the root was entered by chroot(2): CAP_SYS_CHROOT is left out
+    bool admin;         // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
+    uint64_t permitted; // our own capabilities, for a process that does not say which it has
     const char *console_socket, *pid_file;
 };
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);

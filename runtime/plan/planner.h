@@ -67,6 +67,12 @@ struct rootfs_mount *planner_mount(struct planner *pl, const struct spec_mount *
 void planner_readonly_dev(struct planner *pl);
 void planner_notify(struct planner *pl);
 
+// ---- common.c
+// Process.capabilities without CAP_SYS_CHROOT, which would lead out of a root that was entered by chroot(2).
+// permitted: the sets of a process that does not say which it has. *lost: some set had it.
+struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted,
+                                              bool *lost, struct arena *a);
+
 // ---- devices.c
 void planner_devices(struct planner *pl);
 void planner_links(struct planner *pl);

@@ -82,11 +82,13 @@ static int open_target(struct rootfs *r, struct rootfs_mount *m, char real[PATH_
     unsigned flags = m->kind == ROOTFS_MOUNT_REMOUNT ? 0 : file ? ROOTFS_MAKE_FILE : ROOTFS_MAKE_DIR;
     if (must_be_real(m))
         flags |= ROOTFS_NO_LINKS;
-    cleanup_fd int fd = m->copy_up ? rootfs_resolve_real(r, m->destination, 0, real) : -1;
-    if (fd < 0) {
-        m->copy_up = false; // there is nothing to be copied
-        fd = rootfs_resolve_real(r, m->destination, flags, real);
+    cleanup_fd int fd = -1;
+    if (m->copy_up) {
+        fd = rootfs_resolve_real(r, m->destination, 0, real);
+        m->copy_up = fd >= 0; // else there is nothing to be copied
     }
+    if (fd < 0)
+        fd = rootfs_resolve_real(r, m->destination, flags, real);
     if (fd < 0)
         return target_failed(m, errno, err);
     if (check_place(m, real, err) < 0)

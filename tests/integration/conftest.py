@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import engine_bundle
 import harness
 import look
+import place as place_module
 
 TOOLS = Path(__file__).parent / "tools"
 
@@ -45,7 +47,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def compile_tool(source, target, flags=()):
-    subprocess.run(["gcc", "-std=gnu17", "-O1", "-static", *flags, "-o", target, source], check=True)
+    subprocess.run(["gcc", "-std=gnu17", "-O1", "-static", "-o", target, source, *flags], check=True)
     return str(target)
 
 
@@ -60,7 +62,8 @@ def session_dir():
 @pytest.fixture(scope="session")
 def tools(session_dir):
     """Paths of the static helper programs (see tools/)."""
-    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat")}
+    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place")}
+    out["pod_filter"] = compile_tool(TOOLS / "pod_filter.c", session_dir / "pod_filter", ["-lseccomp"])
     out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
     for path in out.values():
         os.chmod(path, 0o755)
@@ -103,8 +106,11 @@ def tmp():
 @pytest.fixture
 def nook(binary, tmp, tag):
     """The driver. Its tear-down forces every container away and proves that nothing is left."""
+    yield from drive(harness.Nook(binary, tmp / "r", tmp), tag)
+
+
+def drive(driver, tag):
     before = {m.id for m in look.mounts()}
-    driver = harness.Nook(binary, tmp / "r", tmp)
     driver.ids = []
     yield driver
     wrong = harness.force_away(driver, driver.ids, tag)
@@ -132,6 +138,60 @@ def make_box(nook, tmp, tag, tools):
 def box(make_box):
     """One bundle and its container."""
     return make_box()
+
+
+@pytest.fixture
+def make_place(tmp, tools):
+    """make_place(level, ...) -> a restricted place (see place.py); ended when the test ends, however it does."""
+    made = []
+
+    def make(level, **kw):
+        made.append(place_module.Place(level, tmp, tools, **kw))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def place(request, make_place):
+    """The place of the level that the test is parametrized with: @pytest.mark.parametrize("place", ["C"], indirect=True)."""
+    return make_place(request.param)
+
+
+@pytest.fixture
+def placed_nook(place, session_dir, binary, tmp, tag):
+    """The driver `nook`, in there; its `ids` are deleted by force at the end, in there too."""
+    copy = session_dir / "nook"  # the build tree may be in a directory that only we can enter
+    if not copy.exists():
+        shutil.copy(binary, copy)
+    yield from drive(place_module.PlacedNook(place, str(copy), tmp / "r", tmp), tag)
+
+
+@pytest.fixture
+def placed_box(placed_nook, tmp, tag, tools):
+    """One bundle and its container, in there."""
+    placed_nook.ids.append(f"{tag}-0")
+    return place_module.PlacedBox(placed_nook, f"{tag}-0", tmp / "b0", tools)
+
+
+@pytest.fixture(scope="session")
+def engine_bundles(session_dir, tools):
+    """Bundles as the engines make them, by the names of engine_bundle.VARIANTS."""
+    return engine_bundle.make(session_dir / "engines", tools)
+
+
+@pytest.fixture
+def engine_box(request, engine_bundles, placed_nook, tmp, tag):
+    """A copy of the bundle that the test is parametrized with (indirectly), and its container, in the test's place."""
+    if request.param not in engine_bundles:
+        pytest.skip(f"{request.param.split('-')[0]} is not installed")
+    placed_nook.ids.append(f"{tag}-0")
+    box = place_module.EngineBox(placed_nook, f"{tag}-0", tmp / "b0", engine_bundles[request.param])
+    if "cgroupsPath" in box.linux:
+        box.linux["cgroupsPath"] = f"/{tag}"  # ours, not the engine's: it is looked for at the end
+    return box
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -188,7 +189,7 @@ def test_plain_delete_of_stopped_with_processes_left(box):
 
 def test_fork_bomb(box):
     box.resources["pids"] = {"limit": 60}
-    box.sh("f() { while :; do sleep 0.01 & done; }; f & f & f").up()
+    box.args("/bin/probe", "bomb").up()
     wait_until(lambda: len((box.cg("pids") / "cgroup.procs").read_text().split()) > 20)
     force(box)
 
@@ -198,7 +199,7 @@ def test_fork_bomb_in_the_hosts_pidns(box):
     box.no_namespace("pid").unmount("/proc", "/sys")
     box.linux.update(maskedPaths=[], readonlyPaths=[])
     box.resources["pids"] = {"limit": 40}
-    box.sh("trap '' TERM; f() { while :; do sleep 0.01 & done; }; f & f & f").up()
+    box.args("/bin/probe", "bomb").up()
     wait_until(lambda: len((box.cg("pids") / "cgroup.procs").read_text().split()) > 10)
     force(box)
 
@@ -229,6 +230,24 @@ def test_init_moved_out_of_its_cgroup(box):
         if c in box.proc.cgroups():
             (top / "cgroup.procs").write_text(str(box.pid))
     force(box)
+
+
+@pytest.mark.parametrize("init_lives", [True, False])
+def test_process_from_outside_in_its_cgroups(box, init_lives):
+    """It does not end with init and the PID namespace, so the cgroups have to be looked at, too."""
+    box.sleep().up()
+    outsider = subprocess.Popen(["sleep", "1000"])
+    try:
+        for c, path in Proc(box.pid).cgroups().items():
+            if box.id in path:
+                (look.CGROUPS[c] / path.lstrip("/") / "cgroup.procs").write_text(str(outsider.pid))
+        if not init_lives:
+            box.stop()
+        force(box)
+        assert not Proc(outsider.pid).alive()
+    finally:
+        outsider.kill()
+        outsider.wait()
 
 
 def test_init_with_a_process_that_ignores_everything(box):

@@ -308,18 +308,32 @@ static void test_parent_shared(void **state) {
     assert_false(anything_left());
 }
 
+static void check_in_use(const struct cgroup_plan *plan, const char *text) {
+    struct cgroup_live live;
+    assert_int_equal(cgroup_make(plan, &arena, &live, &err), -1);
+    assert_string_equal(err.code, "cgroup.in-use");
+    assert_string_equal(err.origin, "/linux/cgroupsPath");
+    assert_non_null(strstr(err.msg, text));
+}
+
 static void test_refuses_used(void **state) {
     (void)state;
     NEED_CGROUPS();
-    struct cgroup_plan plan = plan_at("", NULL);
-    struct cgroup_live live, second;
+    struct cgroup_plan plan = plan_at("", NULL), child = plan_at("/sub", NULL);
+    struct cgroup_live live, below;
     must(cgroup_make(&plan, &arena, &live, &err));
     pid_t pid = spawn_in(&live.join, NULL);
-    assert_int_equal(cgroup_make(&plan, &arena, &second, &err), -1);
-    assert_string_equal(err.code, "cgroup.in-use");
-    assert_string_equal(err.origin, "/linux/cgroupsPath");
+    check_in_use(&plan, "already holds processes");
+    assert_non_null(strstr(err.hint, arena_printf(&arena, "%d (", (int)pid)));
     kill(pid, SIGKILL);
     reap(pid, SIGKILL);
+    // Its own list is empty now, but somebody is in a cgroup below it.
+    must(cgroup_make(&child, &arena, &below, &err));
+    pid = spawn_in(&below.join, NULL);
+    check_in_use(&plan, "already holds processes");
+    kill(pid, SIGKILL);
+    reap(pid, SIGKILL);
+    cgroup_undo(&below);
     cgroup_undo(&live);
     assert_false(anything_left());
 }

@@ -467,6 +467,33 @@ static void the_default_root(void **state) {
         unsetenv("XDG_RUNTIME_DIR");
 }
 
+static void names_are_locked_once(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(claim(f, "c"), 0);
+    int fd = state_lock_name(&f->dir, "/sys/fs/cgroup/a");
+    assert_true(fd >= 0);
+    assert_int_equal(state_lock_name(&f->dir, "/sys/fs/cgroup/a"), -1);
+    assert_true(errno == EAGAIN || errno == EACCES);
+    cleanup_fd int other = state_lock_name(&f->dir, "/sys/fs/cgroup/b");
+    assert_true(other >= 0);
+    // A child holds it, too.
+    int gate[2];
+    assert_int_equal(pipe(gate), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char c;
+        close(gate[1]);
+        _exit(read(gate[0], &c, 1) != 0);
+    }
+    close(fd);
+    assert_int_equal(state_lock_name(&f->dir, "/sys/fs/cgroup/a"), -1);
+    close(gate[0]);
+    close(gate[1]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    cleanup_fd int again = state_lock_name(&f->dir, "/sys/fs/cgroup/a");
+    assert_true(again >= 0);
+}
+
 // Many creators of one id at once: exactly one wins, however often some of them die.
 static void claims_race(void **state) {
     struct fixture *f = *state;
@@ -517,6 +544,7 @@ int main(void) {
         TEST(a_start_message_arrives),
         TEST(long_roots_work),
         TEST(the_default_root),
+        TEST(names_are_locked_once),
         TEST(claims_race),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,15 @@ static int cmd_magic(char **argv) {
     return 0;
 }
 
+// bomb: every process forks again and again, whatever the answer.
+static void cmd_bomb(void) {
+    signal(SIGTERM, SIG_IGN);
+    for (;;) {
+        (void)!fork();
+        usleep(500);
+    }
+}
+
 // dgram PATH TEXT: sends one datagram (sd_notify).
 static int cmd_dgram(char **argv) {
     struct sockaddr_un to = { .sun_family = AF_UNIX };
@@ -192,6 +201,8 @@ int main(int argc, char **argv) {
         return cmd_daemon();
     if (!strcmp(cmd, "sleep"))
         cmd_sleep();
+    if (!strcmp(cmd, "bomb"))
+        cmd_bomb();
     if (!strcmp(cmd, "writefd") && argc > 3)
         return cmd_writefd(argv);
     if (!strcmp(cmd, "magic") && argc > 2)
