@@ -76,6 +76,8 @@ int place_probe_cheap(struct host_place *p, struct arena *a, struct error *err) 
         read_id_map("/proc/self/gid_map", &p->gids, &p->n_gids, a, err) < 0)
         return -1;
     place_parse_status(status, p);
+    int groups = getgroups(0, NULL);
+    p->n_groups = groups > 0 ? (unsigned)groups : 0;
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
     p->landlock_abi = abi > 0 ? (int)abi : 0;
     return 0;

@@ -66,6 +66,7 @@ struct host_place {
     struct place_answer can[N_PLACE_ABILITIES];
     struct place_range *uids, *gids; // of our own user namespace, from /proc/self/{uid,gid}_map
     size_t n_uids, n_gids;
+    unsigned n_groups; // additional groups that we have ourselves
     bool no_new_privs;
     int seccomp_mode;
     int landlock_abi; // 0: none

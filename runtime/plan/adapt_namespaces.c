@@ -121,25 +121,34 @@ static void settle_mappings(struct adaptation *ad) {
     identity_of_both(ad, !uids, !gids);
 }
 
+// One that is to be made and cannot be: ids stay what they are outside.
+static void lose_user_namespace(struct adaptation *ad) {
+    struct spec_linux *l = &ad->spec->linux_;
+    const char *field = of(ad, NS_USER)->present ? field_of(ad, NS_USER)
+                        : l->n_uid_mappings      ? "/linux/uidMappings"
+                                                 : "/linux/gidMappings";
+    adapt_refused(ad, LOSS_USER_SHARED, field, PLACE_USER_NS);
+    of(ad, NS_USER)->present = false;
+    l->n_uid_mappings = l->n_gid_mappings = 0;
+}
+
 static void settle_user_namespace(struct adaptation *ad) {
     struct spec_linux *l = &ad->spec->linux_;
     struct spec_namespace *user = of(ad, NS_USER);
-    bool mappings = l->n_uid_mappings || l->n_gid_mappings;
+    bool wanted = user->present || l->n_uid_mappings || l->n_gid_mappings;
     bool admin = ad->pl->host->permitted & (1ULL << CAP_SYS_ADMIN);
-    if (!ad->bare && mappings && !user->present)
+    if (user->path && ad->bare)
+        settle(ad, NS_USER);
+    else if (wanted && !user->path && !adapt_can(ad, PLACE_USER_NS))
+        lose_user_namespace(ad);
+    else if (wanted)
         user->present = true;
-    else if (!ad->bare && !admin && !user->present) {
+    else if (!admin && !ad->bare) {
         adapt_find(ad, LOSS_USER_ADDED, "/linux/namespaces", "no-capability");
         user->present = true;
     }
-    if (ad->bare) {
-        if (mappings && !user->present)
-            adapt_find(ad, LOSS_USER_SHARED, l->n_uid_mappings ? "/linux/uidMappings" : "/linux/gidMappings",
-                       "isolation");
-        settle(ad, NS_USER);
+    if (ad->bare)
         l->n_uid_mappings = l->n_gid_mappings = 0;
-        return;
-    }
     settle_mappings(ad);
 }
 
@@ -164,19 +173,33 @@ static bool id_exists(struct adaptation *ad, bool group, uint32_t id) {
                  : exists(ad->place->uids, ad->place->n_uids, &one);
 }
 
+// Without privilege the own group alone can be mapped, and that only after setgroups(2) is given up:
+// user_namespaces(7). The rest was tried (from within a new user namespace, when there is to be one).
+static bool groups_are_denied(const struct adaptation *ad) {
+    const struct spec_linux *l = &ad->spec->linux_;
+    const struct host *host = ad->pl->host;
+    bool privileged = host->permitted & (1ULL << CAP_SETGID);
+    if (planner_is_new(ad->pl, NS_USER) && !privileged && l->n_gid_mappings == 1 &&
+        l->gid_mappings[0].size == 1 && l->gid_mappings[0].host_id == host->egid)
+        return true;
+    if (ad->place && ad->place->probed)
+        return ad->place->can[PLACE_SETGROUPS].errnum != 0;
+    return planner_is_new(ad->pl, NS_USER) && !privileged;
+}
+
 static void settle_groups(struct adaptation *ad) {
     struct spec_user *user = &ad->process->user;
     uint32_t *kept = NULL;
     size_t n = 0;
-    bool denied = !ad->bare && planner_is_new(ad->pl, NS_USER)
-                      ? !(ad->pl->host->permitted & (1ULL << CAP_SETGID))
-                      : ad->place && ad->place->probed && ad->place->can[PLACE_SETGROUPS].errnum != 0;
+    bool denied = groups_are_denied(ad);
     for (size_t i = 0; i < user->n_additional_gids; i++)
         if (!denied && id_exists(ad, true, user->additional_gids[i]))
             *ARENA_PUSH(ad->pl->a, kept, n) = user->additional_gids[i];
     if (n < user->n_additional_gids)
         adapt_find(ad, LOSS_GROUPS, "/process/user/additionalGids",
                    denied ? "setgroups-denied" : "ids-do-not-exist");
+    if (denied && ad->place && ad->place->n_groups)
+        adapt_find(ad, LOSS_GROUPS_KEPT, "/process/user", "setgroups-denied");
     user->additional_gids = kept;
     user->n_additional_gids = n;
 }

@@ -75,7 +75,7 @@ static const char *without_unmapped_gid(struct adaptation *ad, const char *data,
     const char *kept = "";
     char *rest = NULL;
     for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-        uint64_t gid;
+        uint64_t gid = 0;
         bool names_gid = str_starts(word, "gid=") && str_to_u64(word + 4, UINT32_MAX, &gid);
         bool mapped = !planner_is_new(ad->pl, NS_USER) ||
                       planner_is_mapped(l->gid_mappings, l->n_gid_mappings, (uint32_t)gid);
@@ -120,10 +120,29 @@ static struct rootfs_mount *plan_new(struct adaptation *ad, const struct spec_mo
     return r;
 }
 
+static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, const char *where);
+
+static bool config_mounts(struct planner *pl, const char *place) {
+    for (size_t i = 0; i < pl->spec->n_mounts; i++)
+        if (planner_is_place(pl, pl->spec->mounts[i].destination, place))
+            return true;
+    return false;
+}
+
+// The file systems of an own /dev that the config does not list: in the outer one its terminals and queues
+// would be seen.
+static void plan_own_in_dev(struct adaptation *ad) {
+    for (size_t i = 0; i < sizeof(own_in_dev) / sizeof(own_in_dev[0]); i++)
+        if (!config_mounts(ad->pl, own_in_dev[i].destination))
+            plan_new_mount(ad, &own_in_dev[i],
+                           arena_printf(ad->pl->a, "default:%s", own_in_dev[i].destination));
+}
+
 static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     if (host_dev(ad)) {
         adapt_find(ad, LOSS_DEV_HOST, where, "asked-for");
         borrow_tree(ad, "/dev", "/dev", borrowed_flags, where);
+        plan_own_in_dev(ad);
         return;
     }
     struct rootfs_mount *r = plan_new(ad, m, where);
@@ -209,8 +228,8 @@ static void add_own_dev(struct adaptation *ad) {
     if (!host_dev(ad))
         adapt_find(ad, LOSS_DEV_ADDED, "default:/dev", "isolation");
     plan_dev(ad, &own_dev, "default:/dev");
-    for (size_t i = 0; i < sizeof(own_in_dev) / sizeof(own_in_dev[0]); i++)
-        plan_new_mount(ad, &own_in_dev[i], arena_printf(ad->pl->a, "default:%s", own_in_dev[i].destination));
+    if (!host_dev(ad))
+        plan_own_in_dev(ad);
 }
 
 static bool is_within(const char *path, const char *top) {
@@ -254,7 +273,7 @@ static void plan_remount(struct adaptation *ad, const struct spec_mount *m, cons
         (!of || planner_is_dev(ad->pl, of)))
         loss = LOSS_DEV_HOST;
     if (loss != N_PLAN_LOSSES)
-        adapt_find(ad, loss, where, "isolation");
+        adapt_find(ad, loss, where, loss == LOSS_DEV_HOST ? "asked-for" : "isolation");
     else
         planner_mount(ad->pl, m, where)->spare_kernels = true;
 }
@@ -302,6 +321,23 @@ static void settle_readonly_paths(struct adaptation *ad) {
 
 // ---------------------------------------------------------------- the whole
 
+// Without a mount namespace of its own the mounts would be made, and the root be exchanged, for everybody
+// outside.
+static int check_possible(const struct adaptation *ad, struct error *err) {
+    static const enum place_ability needed[] = { PLACE_MOUNT_NS, PLACE_BIND };
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (adapt_can(ad, needed[i]))
+            continue;
+        const struct place_answer *answer = &ad->place->can[needed[i]];
+        error_set_at(err, "isolation.unavailable", answer->errnum, "/linux/namespaces",
+                     "chroot isolation is not possible here: %s is refused (%s)",
+                     place_ability_name(needed[i]), answer->cause ? answer->cause : "unknown");
+        return error_hint(err, "%s%s--isolation=bare needs only chroot(2), but is no security boundary",
+                          answer->unlock ? answer->unlock : "", answer->unlock ? "; " : "");
+    }
+    return 0;
+}
+
 static const char *root_entry(const struct planner *pl) {
     return pl->enter == STEP_PIVOT_ROOT ? "pivot_root" : "chroot";
 }
@@ -318,7 +354,7 @@ static void settle_root(struct adaptation *ad) {
     struct spec_linux *l = &ad->spec->linux_;
     if (l->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE)) {
         adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
-        l->rootfs_propagation = 0;
+        l->rootfs_propagation = MS_PRIVATE;
     }
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
     if (pl->request->no_pivot)
@@ -349,6 +385,8 @@ struct plan *plan_chroot(const struct spec *spec, const struct plan_request *req
     struct adaptation ad;
     struct plan *p = planner_begin(&pl, "chroot");
     adapt_begin(&ad, &pl, false);
+    if (check_possible(&ad, err) < 0)
+        return NULL;
     adapt_namespaces(&ad);
     bool cgroup = adapt_cgroups(&ad);
     settle_root(&ad);

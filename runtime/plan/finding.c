@@ -48,6 +48,10 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     [LOSS_GROUPS] = { "user.groups.not-set", false,
                       "additional groups are left out: setgroups is denied or the group is not mapped",
                       "a user namespace whose gid map was written with privilege" },
+    [LOSS_GROUPS_KEPT] = { "user.groups.kept", false,
+                           "the additional groups of who makes the container stay: what belongs to them "
+                           "outside can be used",
+                           "a user namespace whose gid map was written with privilege" },
     // What the root shows of the outside.
     [LOSS_PROC_OUTER] = { "proc.outer", false,
                           "/proc is the outer one, read-only: outer processes are visible, pids are the "

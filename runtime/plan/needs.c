@@ -5,6 +5,7 @@
 #include "runtime/plan/needs.h"
 
 #include "lib/str.h"
+#include "runtime/config/reader.h"
 
 struct needs {
     const struct spec *spec;
@@ -70,7 +71,8 @@ static void need_limits(struct needs *needs) {
         need(needs, PLACE_CGROUP, "/linux/resources");
     for (size_t i = 0; i < needs->spec->linux_.n_sysctl; i++)
         need(needs, PLACE_SYSCTL,
-             arena_printf(needs->a, "/linux/sysctl/%s", needs->spec->linux_.sysctl[i].key));
+             arena_printf(needs->a, "/linux/sysctl/%s",
+                          config_pointer_escape(needs->a, needs->spec->linux_.sysctl[i].key)));
 }
 
 void plan_unmet_needs(const struct spec *spec, const struct plan_request *request, const struct host *host,

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,10 +34,18 @@ static bool has_groups(const uint32_t *list, size_t n) {
     return true;
 }
 
+static bool has_setgid(void) {
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { 0 };
+    return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & (1U << CAP_SETGID));
+}
+
+// After EPERM. Without a procfs at hand: who has the capability is refused for nothing else.
 static bool setgroups_denied(int proc_fd) {
     char text[16] = "";
-    return proc_fd >= 0 && fd_read_small(proc_fd, "self/setgroups", text, sizeof(text)) > 0 &&
-           str_starts(text, "deny");
+    if (proc_fd < 0)
+        return has_setgid();
+    return fd_read_small(proc_fd, "self/setgroups", text, sizeof(text)) > 0 && str_starts(text, "deny");
 }
 
 int user_set_groups(const struct spec_user *user, int proc_fd, struct error *err) {

@@ -104,7 +104,7 @@ static unsigned long changed_flags(unsigned long flags, const struct mount_chang
     return flags;
 }
 
-static int change_by_remount(const struct rootfs *r, int fd, const struct mount_change *c) {
+static int change_by_remount(struct rootfs *r, int fd, const struct mount_change *c) {
     char buf[FD_PATH_SIZE];
     const char *path = ".";
     if (fchdir(fd) < 0) { // not a directory
@@ -112,13 +112,14 @@ static int change_by_remount(const struct rootfs *r, int fd, const struct mount_
         if (fchdir(r->proc_fd) < 0)
             return -1;
     }
-    if (c->set || c->clr) {
+    if ((c->set || c->clr) && c->recursive) {
+        if (tree_change_each(r, fd, c) < 0)
+            return -1;
+        if (fchdir(fd) < 0 && fchdir(r->proc_fd) < 0)
+            return -1;
+    } else if (c->set || c->clr) {
         unsigned long before;
         unsigned long after;
-        if (c->recursive) {
-            errno = ENOSYS;
-            return -1;
-        }
         if (mount_flags(fd, &before) < 0)
             return -1;
         unsigned long wanted = changed_flags(before, c);

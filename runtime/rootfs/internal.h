@@ -44,7 +44,7 @@ struct mount_change {
 // MS_* flags to set and to clear, as MOUNT_ATTR_*; what belongs to the superblock is left out.
 void mount_change_from_flags(struct mount_change *c, unsigned long flags, unsigned long cleared);
 // Changes the mount that fd is in (fd is of its root). 0, or -1 with errno. Without mount_setattr(2) by
-// remounts, which can do neither recursive attributes nor detached mounts: ENOSYS.
+// remounts, one for each mount of a tree; detached mounts cannot be changed so: ENOSYS.
 int mount_change_apply(struct rootfs *r, int fd, bool attached, const struct mount_change *c);
 // MS_* flags as words: "ro,nosuid".
 void mount_flag_words(unsigned long flags, char *out, size_t size);
@@ -52,6 +52,11 @@ void mount_flag_words(unsigned long flags, char *out, size_t size);
 void mount_change_locked(int fd, uint64_t clr, char *out, size_t size);
 // The MS_* flags (those that a mount has of its own) of the mount that fd is in. 0, or -1 with errno.
 int mount_flags(int fd, unsigned long *flags);
+
+// ---- tree.c
+// Sets and clears attributes of the mount that fd is in (fd is of its root) and of each that is mounted below
+// it, but for those that others cover. 0, or -1 with errno: some may be changed then.
+int tree_change_each(struct rootfs *r, int fd, const struct mount_change *c);
 
 // ---- attach.c
 // A detached clone of the mount that fd is in, from there on (the mount must be in our own namespace). -1

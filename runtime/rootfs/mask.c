@@ -102,10 +102,5 @@ int rootfs_readonly_path(struct rootfs *r, const char *path, struct error *err) 
                                 : error_set(err, "readonly.failed", errno, "cannot make %s read-only", path);
     if (tree_bind(r, target, false, true, target, path, &c, 1, &failed) == 0)
         return 0;
-    // Without mount_setattr: the top mount alone, which is attached by now.
-    c.recursive = false;
-    cleanup_fd int top = errno == ENOSYS ? rootfs_resolve(r, path, 0) : -1;
-    if (top >= 0 && mount_change_apply(r, top, true, &c) == 0)
-        return 0;
     return error_set(err, "readonly.failed", errno, "cannot make %s read-only", path);
 }

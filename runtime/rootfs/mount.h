@@ -58,8 +58,7 @@ int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err);
 int rootfs_readonly_mount(struct rootfs *r, const char *path, struct error *err);
 
 // The mount at `path` and all that is mounted below it get these flags (MS_RDONLY, MS_NOSUID, MS_NODEV,
-// MS_NOEXEC), and mountinfo must say so afterwards. Without mount_setattr(2) one remount each, which keeps
-// the flags that are there.
+// MS_NOEXEC), and mountinfo must say so afterwards, but for what other mounts cover.
 int rootfs_readonly_tree(struct rootfs *r, const char *path, unsigned long flags, struct error *err);
 
 #endif

@@ -21,7 +21,7 @@ enum {
     ROOTFS_NO_OPENAT2 = 1 << 0, // openat2: the userspace walker
     ROOTFS_NO_MOUNT_API =
         1 << 1, // open_tree, move_mount, fsopen, fsconfig, fsmount: mount(2) on /proc/self/fd/N
-    ROOTFS_NO_SETATTR = 1 << 2, // mount_setattr: remounts; recursive flags are then refused
+    ROOTFS_NO_SETATTR = 1 << 2, // mount_setattr: remounts, one for each mount of a tree
     ROOTFS_NO_MKNOD = 1 << 3,   // mknod of devices (user namespace, no CAP_MKNOD): binds of the host's nodes
 };
 

@@ -33,6 +33,9 @@ static struct error error;
 static const char *config_json; // of the last plan
 static struct plan_request request;
 static struct host host;
+// Which planner the tests are about; `fresh` makes it oci's.
+static struct plan *(*planner)(const struct spec *, const struct plan_request *, const struct host *,
+                               struct arena *, struct error *);
 
 // ---------------------------------------------------------------- hosts
 
@@ -74,6 +77,7 @@ static inline int fresh(void **state) {
     (void)state;
     request = (struct plan_request){ .id = "c1", .bundle = "/b", .wait_start = true, .detach = true };
     error = (struct error){ 0 };
+    planner = plan_oci;
     use_host(HOST_CGROUP_V1);
     return 0;
 }
@@ -99,7 +103,7 @@ static inline struct plan *try_plan(const char *text) {
     struct spec *spec = config_parse(config_json, strlen(config_json), &arena, &error);
     if (!spec)
         fail_msg("refused by config: %s\n%s (%s)", text, error.msg, error.origin);
-    return plan_oci(spec, &request, &host, &arena, &error);
+    return planner(spec, &request, &host, &arena, &error);
 }
 
 // ---------------------------------------------------------------- steps
@@ -212,9 +216,11 @@ static inline void check_origin(const char *origin, const char *what) {
         if (str_starts(origin, elsewhere[i]) && strlen(origin) > strlen(elsewhere[i]))
             return;
     // What is done by default bears the name of the member that would change it.
-    static const char *const by_default[] = { "/linux/cgroupsPath", "/linux/namespaces",
-                                              "/linux/devices",     "/linux/rootfsPropagation",
-                                              "/linux/uidMappings", "/linux/resources/devices" };
+    static const char *const by_default[] = { "/linux/cgroupsPath",       "/linux/namespaces",
+                                              "/linux/devices",           "/linux/rootfsPropagation",
+                                              "/linux/uidMappings",       "/linux/gidMappings",
+                                              "/linux/resources/devices", "/process/noNewPrivileges",
+                                              "/process/capabilities" };
     for (size_t i = 0; i < sizeof(by_default) / sizeof(by_default[0]); i++)
         if (str_eq(origin, by_default[i]))
             return;
@@ -237,12 +243,22 @@ static inline void check_step(const struct step *s, const struct plan *p) {
         check_origin(s->devices->origins[i], s->devices->list[i].path);
 }
 
+static inline void check_finding(const struct plan_finding *f) {
+    const char *code = plan_loss_kinds[f->loss].code;
+    check_origin(f->field, code);
+    if (!f->reason || !*f->reason)
+        fail_msg("the finding %s has no reason", code);
+}
+
 static inline void check_plan(const struct plan *p) {
+    const char *isolation = planner == plan_chroot ? "chroot" : planner == plan_bare ? "bare" : "oci";
     const struct steps *parts[] = { &p->parent, &p->child, &p->final };
     for (size_t k = 0; k < 3; k++)
         for (size_t i = 0; i < parts[k]->n; i++)
             check_step(&parts[k]->list[i], p);
-    assert_string_equal(p->isolation, "oci");
+    for (size_t i = 0; i < p->n_findings; i++)
+        check_finding(&p->findings[i]);
+    assert_string_equal(p->isolation, isolation);
     // The id is claimed before anything is made, the state says who init is before it can do harm.
     check_order(&p->parent, STEP_CLAIM_ID, STEP_OPEN_ROOT);
     check_order(&p->parent, STEP_OPEN_ROOT, STEP_CLONE);

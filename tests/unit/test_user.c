@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -127,6 +128,26 @@ static int leftover_groups(void *arg) {
     return 0;
 }
 
+// In a user namespace that denies setgroups the groups stay: an empty list is no error then, a longer one is.
+static int denied_groups(void *arg) {
+    (void)arg;
+    uint32_t more[] = { 0, 0 };
+    gid_t some[] = { 4, 20, 27 };
+    struct spec_user user = { .uid = 0, .gid = 0 };
+    CHECK(setgroups(3, some) == 0);
+    CHECK(unshare(CLONE_NEWUSER) == 0);
+    cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CHECK(fd_write_file(proc, "self/setgroups", "deny", 4) == 0);
+    CHECK(fd_write_file(proc, "self/uid_map", "0 0 1", 5) == 0);
+    CHECK(fd_write_file(proc, "self/gid_map", "0 0 1", 5) == 0);
+    CHECK(user_set_groups(&user, proc, &err) == 0);
+    CHECK(user_set_groups(&user, -1, &err) == 0); // as it is after `start`
+    user.additional_gids = more;
+    user.n_additional_gids = 2;
+    CHECK(user_set_groups(&user, -1, &err) == -1 && err.err == EPERM && err.hint[0]);
+    return 0;
+}
+
 static void test_become(void **state) {
     (void)state;
     struct spec_user nobody = { .uid = UINT32_MAX, .gid = 0 };
@@ -137,6 +158,7 @@ static void test_become(void **state) {
         skip();
     in_child(become, NULL);
     in_child(leftover_groups, NULL);
+    in_child(denied_groups, NULL);
 }
 
 // ---------------------------------------------------------------- standard descriptors
