@@ -150,7 +150,7 @@ class Setup:
         linux = self.box.config.get("linux", {})
         asked = self.paths + [m["destination"] for m in self.box.config.get("mounts", [])]
         asked += linux.get("maskedPaths", []) + linux.get("readonlyPaths", []) + [d["path"] for d in linux.get("devices", [])]
-        lines = [f"path {p}" for p in dict.fromkeys(asked)] + [f"content {p}" for p in self.contents]
+        lines = [f"path {p}" for p in dict.fromkeys(map(os.path.normpath, asked))] + [f"content {p}" for p in self.contents]
         (self.box.rootfs / "etc/questions").write_text("\n".join(lines) + "\n")
 
 
@@ -175,9 +175,9 @@ def namespaces(proc, joined):
 
 
 def mounts(proc):
-    """Each mount by its place and its number there, for a second one may be stacked on the first."""
+    """Each mount by its place and its number there, the topmost first, for one may be stacked on another."""
     seen = {}
-    for m in proc.mounts():
+    for m in reversed(proc.mounts()):
         n = seen[m.target] = seen.get(m.target, 0) + 1
         for name in ("root", "fstype", "source", "propagation"):
             yield f"mount:{m.target}#{n}:{name}", str(getattr(m, name))
@@ -205,6 +205,8 @@ def of_the_process(proc):
 
 def cgroups(proc):
     for controller, path in proc.cgroups().items():
+        if controller not in look.CGROUPS:  # mounted elsewhere, and perhaps for a moment
+            continue
         yield f"cgroup:{controller}:path", path
         for name in LIMITS:
             if name.startswith(controller) or not controller:

@@ -19,12 +19,12 @@ NODE = "/dev/(null|zero|full|random|urandom|tty)"
 def borrowed(at):
     """A tree of the outside, read-only, in place of a new file system."""
     return [
-        (f"mount:{at}#1:opts", f".* -> {LOCKED}"),
-        (f"mount:{at}#1:(sopts|source)", ".* -> .*"),
-        (r"mount:{readonly}#1:\w+", ".* -> -"),  # read-only already
-        (f"mount:{at}/.+#1:opts", f"- -> {LOCKED}"),  # what is mounted in it outside
-        (f"mount:{at}/.+#1:propagation", "- -> private"),
-        (f"mount:{at}/.+#1:(fstype|source|sopts|root)", "- -> .*"),
+        (rf"mount:{at}#\d:opts", f".* -> {LOCKED}"),
+        (rf"mount:{at}#\d:(sopts|source)", ".* -> .*"),
+        (r"mount:{readonly}#\d:\w+", ".* -> -"),  # read-only already
+        (rf"mount:{at}/.+#\d:opts", f"- -> {LOCKED}"),  # what is mounted in it outside
+        (rf"mount:{at}/.+#\d:propagation", "- -> private"),
+        (rf"mount:{at}/.+#\d:(fstype|source|sopts|root)", "- -> .*"),
         (f"path:{at}(/.*)?:flags", f".* -> {LOCKED_STATFS}"),
         (f"path:{at}(/.*)?:access", "r (.*) w .* x (.*) -> r \\1 w (EROFS|EACCES) x \\2"),
         (f"path:{at}(/.*)?:(write|create)", ".* -> (EROFS|EACCES)"),
@@ -46,19 +46,19 @@ RULES = {
         ("path:{at}/fs/cgroup:(entries|fs|mode|size)", ".* -> .*"),
     ],
     "cgroup.mount.skipped": [
-        (r"mount:{at}(/.*)?#1:\w+", ".* -> .*"),
+        (r"mount:{at}(/.*)?#\d:\w+", ".* -> .*"),
         (r"path:{at}(/.*)?:\w+", ".* -> .*"),
     ],
     "dev.outer-nodes": [
-        ("mount:{nodes}#1:opts", "- -> noexec,nosuid,relatime,rw"),
-        ("mount:{nodes}#1:propagation", "- -> private"),
-        ("mount:{nodes}#1:(fstype|source|sopts|root)", "- -> .*"),
+        (r"mount:{nodes}#\d:opts", "- -> noexec,nosuid,relatime,rw"),
+        (r"mount:{nodes}#\d:propagation", "- -> private"),
+        (r"mount:{nodes}#\d:(fstype|source|sopts|root)", "- -> .*"),
         ("path:{nodes}:flags", ".* -> nosuid,noexec,relatime"),
         ("path:{nodes}:(size|fs|mode|owner|access|open-read|open-write)", ".* -> .*"),
         ("left:/rootfs{nodes}", "20.* -> 100644 0:0 "),  # what the node is bound over
     ],
     "dev.added": [
-        (r"mount:/dev(/.*)?#1:\w+", "- -> .*"),
+        (r"mount:/dev(/.*)?#\d:\w+", "- -> .*"),
         (r"path:/dev(/.*)?:[\w-]+", ".* -> .*"),
         ("left:/rootfs/dev/.*", ".* -> -"),  # the image's stays as it is
     ],
@@ -67,23 +67,23 @@ RULES = {
         (r"path:/dev(/.*)?:[\w-]+", ".* -> .*"),
     ],
     "mount.recursive": [
-        (r"mount:{at}/.+#1:\w+", "- -> .*"),
+        (r"mount:{at}/.+#\d:\w+", "- -> .*"),
         (r"path:{at}/.+:\w+", ".* -> .*"),
     ],
     "mount.readonly.recursive": [
-        ("mount:{at}/.+#1:opts", "(.*,)?rw -> (.*,)?ro"),
+        (r"mount:{at}/.+#\d:opts", "(.*,)?rw -> (.*,)?ro"),
         ("path:{at}/.+:flags", "(.*) -> ro,\\1"),
         ("path:{at}/.+:create", ".* -> EROFS"),
         ("path:{at}/.+:access", "r (.*) w .* x (.*) -> r \\1 w EROFS x \\2"),
     ],
-    "mount.private": [("mount:{at}(/.*)?#1:propagation", "(slave|shared) -> private")],
-    "mount.propagation.private": [("mount:{at}(/.*)?#1:propagation", "shared -> private")],
+    "mount.private": [(r"mount:{at}(/.*)?#\d:propagation", "(slave|shared) -> private")],
+    "mount.propagation.private": [(r"mount:{at}(/.*)?#\d:propagation", "shared -> private")],
     "mount.type.skipped": [
-        (r"mount:{at}#1:\w+", ".* -> -"),
+        (r"mount:{at}#\d:\w+", ".* -> -"),
         (r"path:{at}:\w+", ".* -> .*"),
         ("left:/rootfs{at}", ".* -> -"),
     ],
-    "root.propagation": [("mount:/#1:propagation", "shared -> (private|slave)")],
+    "root.propagation": [(r"mount:/.*#\d:propagation", "(shared|slave) -> private")],
     "root.chroot": [
         ("out:(cwd|exe)", "/.* -> {root}/.*"),
         ("out:cwd", "/ -> {root}"),
@@ -113,8 +113,8 @@ def alternatives(patterns):
 
 def change_of(key, old, new):
     """How the answers differ, as the rules read it."""
-    is_set = key.startswith(("cap:", "out:Cap"))
-    if is_set and old and new and int(old, 16) & ~SYS_CHROOT == int(new, 16):
+    sets = [int(v, 16) for v in (old, new) if v and re.fullmatch("[0-9a-f]{16}", v) and key.startswith(("cap:", "out:Cap"))]
+    if len(sets) == 2 and sets[0] & ~SYS_CHROOT == sets[1]:
         return "without CAP_SYS_CHROOT"
     return f"{'-' if old is None else old} -> {'-' if new is None else new}"
 
