@@ -27,18 +27,16 @@
 static int step_terminal(struct init *in, const struct step *s, struct error *err) {
     bool outer = in->joins || (s->flags & PLAN_OUTER_TERMINAL);
     int root = outer ? AT_FDCWD : in->rootfs.root_fd;
-    if (terminal_open(root, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
+    int caller = in->console_sock < 0 ? STDIN_FILENO : -1; // in the foreground
+    if (terminal_open(root, caller, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
         return -1;
     if (!outer && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
         return -1;
     if (in->console_sock >= 0) {
         if (terminal_send(in->console_sock, in->terminal_master, err) < 0)
             return -1;
-    } else {
-        // The runtime does it again when it begins to copy; the program may be sooner.
-        terminal_copy_size(STDIN_FILENO, in->terminal_master);
-        if (message_send(in->sock, MESSAGE_TERMINAL, 0, in->terminal_master) < 0)
-            return error_set(err, "terminal.failed", errno, "hand the terminal to the runtime");
+    } else if (message_send(in->sock, MESSAGE_TERMINAL, 0, in->terminal_master) < 0) {
+        return error_set(err, "terminal.failed", errno, "hand the terminal to the runtime");
     }
     fd_close(&in->terminal_master);
     fd_close(&in->console_sock);

@@ -15,7 +15,6 @@
 
 #include "lib/fd.h"
 #include "lib/proc.h"
-#include "runtime/process/terminal.h"
 
 #define CHUNK      4096 // not more than PIPE_BUF: a pipe that polls writable takes that much without blocking
 #define LAST_WORDS 200  // ms for which a dead process's terminal may stay silent while others hold it open
@@ -86,13 +85,18 @@ struct session {
     struct stream in, out;
 };
 
+static void copy_size(int tty, int master) {
+    struct winsize size;
+    if (tty >= 0 && ioctl(tty, TIOCGWINSZ, &size) == 0 && (size.ws_row || size.ws_col))
+        (void)ioctl(master, TIOCSWINSZ, &size);
+}
+
 static int terminal_begin(struct foreground *f, int master, struct error *err) {
     if (fcntl(master, F_SETFL, O_NONBLOCK) < 0)
         return error_set(err, "terminal.failed", errno, "making the terminal non-blocking");
     if (tcgetattr(0, &f->saved) < 0)
         return 0; // fd 0 is no terminal: only copied
-    f->tty = 0;
-    terminal_copy_size(0, master);
+    f->tty = 0;   // whose size the terminal has had since it was made
     struct termios raw = f->saved;
     cfmakeraw(&raw);
     // A background job that changes its terminal is stopped by SIGTTOU, which is blocked here.
@@ -205,7 +209,7 @@ static void forward_signals(struct session *s) {
         case SIGWINCH:
             if (s->master < 0)
                 break;
-            terminal_copy_size(s->f->tty, s->master);
+            copy_size(s->f->tty, s->master);
             continue;
         default:
             break;
