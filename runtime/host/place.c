@@ -8,12 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/nsfs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -71,13 +69,6 @@ static int read_id_map(const char *path, struct place_range **list, size_t *n, s
     return 0;
 }
 
-// ioctl_ns(2): EPERM for an owner that is not ours to see.
-static bool is_outer_namespace(const char *path) {
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    cleanup_fd int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
-    return fd >= 0 && owner < 0 && errno == EPERM;
-}
-
 int place_probe_cheap(struct host_place *p, struct arena *a, struct error *err) {
     *p = (struct host_place){ 0 };
     const char *status = read_proc("/proc/self/status", STATUS_MAX, a, err);
@@ -87,7 +78,6 @@ int place_probe_cheap(struct host_place *p, struct arena *a, struct error *err) 
     place_parse_status(status, p);
     int groups = getgroups(0, NULL);
     p->n_groups = groups > 0 ? (unsigned)groups : 0;
-    p->outer_ipc = is_outer_namespace("/proc/self/ns/ipc");
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
     p->landlock_abi = abi > 0 ? (int)abi : 0;
     return 0;

@@ -67,7 +67,6 @@ struct host_place {
     struct place_range *uids, *gids; // of our own user namespace, from /proc/self/{uid,gid}_map
     size_t n_uids, n_gids;
     unsigned n_groups; // additional groups that we have ourselves
-    bool outer_ipc;    // our IPC namespace belongs to an outer user namespace: its queues cannot be mounted
     bool no_new_privs;
     int seccomp_mode;
     int landlock_abi; // 0: none
