@@ -290,8 +290,16 @@ class Run:
         self.box.wait_text("end=end\n")
         return parse(self.box.text())
 
+    def _payload(self, pid):
+        """The recorded process, or its child if it is a supervisor."""
+        if Proc(pid).cmdline()[:1] == ["/bin/answers"]:
+            return Proc(pid)
+        leaders = [p for p, parent in look.processes().items() if parent == pid and Proc(p).stat()[3] == str(p)]
+        assert len(leaders) == 1, leaders
+        return Proc(leaders[0])
+
     def _from_outside(self, pid):
-        proc = Proc(pid)
+        proc = self._payload(pid)
         parts = [namespaces(proc, self.s.joined), mounts(proc), of_the_process(proc), cgroups(proc),
                  flat("state", self._state())]
         return {k: v for part in parts for k, v in part}

@@ -186,6 +186,15 @@ def no_cgroup(s):
     s.globals.append("--cgroup-manager=disabled")
 
 
+@case(reports="resources.devices.moot kill=supervisor", unseen="resources.devices.moot")
+def supervised(s):
+    """Neither a PID namespace nor a cgroup: under chroot a supervisor stands between."""
+    s.box.caps("CAP_KILL", "CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE")
+    s.globals.append("--cgroup-manager=disabled")
+    s.box.no_namespace("pid")
+    s.exec()
+
+
 # ---------------------------------------------------------------- namespaces
 @case
 def names(s):

@@ -123,6 +123,10 @@ static long try_mlock(void) {
 static long try_ptrace_me(void) {
     return syscall(SYS_ptrace, 0, 0, 0, 0);
 }
+static pid_t parent;
+static long try_signal_parent(void) {
+    return kill(parent, 0);
+}
 static long try_fork_40(void) {
     for (int i = 0; i < 40; i++) {
         pid_t pid = fork();
@@ -179,11 +183,13 @@ static const struct {
     { "personality", try_personality },
     { "new-keyring", try_new_keyring },
     { "posix-queue", try_posix_queue },
+    { "signal-parent", try_signal_parent },
     { "fork-40", try_fork_40 },
 };
 
 // Each in a process of its own, in a mount namespace of its own where it may have one: nothing is left of it.
 void tell_attempts(void) {
+    parent = getppid();
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
         int status = 0;
         fflush(stdout);
