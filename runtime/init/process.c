@@ -27,7 +27,8 @@
 static int step_terminal(struct init *in, const struct step *s, struct error *err) {
     bool outer = in->joins || (s->flags & PLAN_OUTER_TERMINAL);
     int root = outer ? AT_FDCWD : in->rootfs.root_fd;
-    if (terminal_open(root, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
+    int caller = in->console_sock < 0 ? STDIN_FILENO : -1; // in the foreground
+    if (terminal_open(root, caller, in->plan->process, &in->terminal_master, &in->terminal_slave, err) < 0)
         return -1;
     if (!outer && rootfs_console(&in->rootfs, in->terminal_slave, err) < 0)
         return -1;

@@ -113,7 +113,6 @@ static int make_plan(struct execution *x, struct error *err) {
     struct plan_exec_request request = {
         .process = &x->process,
         .namespaces = joined,
-        .own_root = pivoted(r),
         .in_cgroup = r->state->n_cgroups > 0,
         .keyring = r->state->keyring,
         .seccomp = r->spec->linux_.seccomp != NULL,
@@ -225,8 +224,8 @@ static int prepare(struct execution *x, struct error *err) {
     x->init.preserve_fds = r->preserve_fds;
     x->init.joins = true;
     x->init.commit = x->set_oom_score || state_is_supervised(r->state);
-    if (r->trace)
-        x->init.trace = trace_new();
+    if (r->trace && !(x->init.trace = trace_new(r->trace, err)))
+        return -1;
     if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 ||
         open_container(x, err) < 0 || open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0 ||
         prepare_supervisor(x, err) < 0)
@@ -331,7 +330,7 @@ static int make(struct execution *x, struct error *err) {
     if (x->set_oom_score) {
         cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (oom_score_adj_set(proc, x->child.init, x->process.oom_score_adj, err) < 0)
-            return error_where(err, NULL, "/oomScoreAdj");
+            return error_where(err, NULL, "/process/oomScoreAdj");
     }
     if (x->init.commit && message_send(x->sock, MESSAGE_GO, 0, -1) < 0)
         return error_set(err, "init.died", errno, "the process ended while the runtime worked for it");

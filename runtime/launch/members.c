@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,6 +46,11 @@ static const char *const files[N_MEMBER_NAMESPACES] = {
     [MEMBER_MOUNT] = "mnt",
     [MEMBER_UTS] = "uts",
     [MEMBER_USER] = "user",
+};
+static const uint64_t flags[N_MEMBER_NAMESPACES] = {
+    [MEMBER_MOUNT] = CLONE_NEWNS,
+    [MEMBER_UTS] = CLONE_NEWUTS,
+    [MEMBER_USER] = CLONE_NEWUSER,
 };
 
 static int64_t now_ms(void) {
@@ -149,7 +155,8 @@ static int no_identity(struct error *err) {
         "of its own");
 }
 
-int members_identify(pid_t payload, struct member_identity *out, struct error *err) {
+int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+                     struct error *err) {
     struct file_id own_root;
     bool any = false;
     *out = (struct member_identity){ 0 };
@@ -158,6 +165,8 @@ int members_identify(pid_t payload, struct member_identity *out, struct error *e
         return -1;
     for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
         struct file_id theirs, ours;
+        if (!(made & flags[i]))
+            continue;
         if (namespace_of(proc, payload, i, &theirs) < 0 || namespace_of(proc, getpid(), i, &ours) < 0) {
             // A kernel without that kind has none that could be its own.
             if (errno == ENOENT && i != MEMBER_MOUNT)
@@ -171,7 +180,10 @@ int members_identify(pid_t payload, struct member_identity *out, struct error *e
         out->namespaces[i] = (struct namespace_id){ theirs, unique_of(fd, i) };
         any = true;
     }
-    if (stat_of(proc, payload, "root", &out->root) < 0 || stat_of(proc, getpid(), "root", &own_root) < 0)
+    if (root)
+        out->root = *root;
+    if ((!root && stat_of(proc, payload, "root", &out->root) < 0) ||
+        stat_of(proc, getpid(), "root", &own_root) < 0)
         return error_set(err, "members.failed", errno, "look at the root of pid %d", (int)payload);
     if (!any && same_file(out->root, own_root))
         return no_identity(err);

@@ -47,7 +47,12 @@ struct members {
 // Takes the identity of a payload that is in its namespaces and its root already. The caller is in the
 // namespaces in which nook was called. 0, or -1 with *err; "members.no-identity": nothing tells it from other
 // processes.
-int members_identify(pid_t payload, struct member_identity *out, struct error *err);
+//
+// `made`: CLONE_NEW* of the namespaces that may be the container's; the others are not looked at, nor is the
+// payload's root when it is given: without CAP_SYS_PTRACE we may see neither of a process that is not
+// dumpable, as init is.
+int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+                     struct error *err);
 
 // The identity, but for its payload, as text for state.json, and back; false when the text is none.
 const char *members_text(const struct member_identity *id, struct arena *a);

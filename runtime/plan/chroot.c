@@ -201,8 +201,8 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
     adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
 }
 
-// Recursive and private, whatever the config says: a part of a tree with locked mounts cannot be bound
-// without them. What is read-only is so with all that is below.
+// Recursive, whatever the config says: a part of a tree with locked mounts cannot be bound without them. What
+// is read-only is so with all that is below. Private, unless the config has a word of its own.
 static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     struct rootfs_mount *r = planner_mount(ad->pl, m, where);
     bool shared = false;
@@ -210,13 +210,18 @@ static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const c
     r->from.recursive = true;
     if (!m->recursive)
         adapt_find(ad, LOSS_MOUNT_RECURSIVE, where, "isolation");
+    else if ((m->flags & MS_RDONLY) && !(m->rec_attr_set & MOUNT_ATTR_RDONLY))
+        adapt_find(ad, LOSS_MOUNT_READONLY, where, "isolation");
     if (m->flags & MS_RDONLY)
         r->rec_attr_set |= MOUNT_ATTR_RDONLY;
     for (size_t i = 0; i < m->n_propagation; i++)
         shared = shared || (m->propagation[i] & MS_SHARED);
+    bool wordless = m->n_propagation == 0 && !ad->spec->linux_.rootfs_propagation;
     if (shared)
         adapt_find(ad, LOSS_MOUNT_SHARED, where, "isolation");
-    if (shared || m->n_propagation == 0)
+    else if (wordless)
+        adapt_find(ad, LOSS_MOUNT_PRIVATE, where, "isolation");
+    if (shared || wordless)
         make_private(r);
 }
 
@@ -226,6 +231,52 @@ static void add_own_dev(struct adaptation *ad) {
     plan_dev(ad, &own_dev, "default:/dev");
     if (!host_dev(ad))
         plan_own_in_dev(ad);
+}
+
+static bool is_within(const char *path, const char *top) {
+    size_t n = strlen(top);
+    return strncmp(path, top, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+// What a mount of the config becomes when it is borrowed, or left to a borrowed one; N_PLAN_LOSSES: neither.
+static enum plan_loss borrowed_as(const struct spec_mount *m) {
+    static const struct {
+        const char *type;
+        enum plan_loss loss;
+    } kinds[] = { { "proc", LOSS_PROC_OUTER },
+                  { "sysfs", LOSS_SYS_OUTER },
+                  { "cgroup", LOSS_CGROUP_MOUNT },
+                  { "cgroup2", LOSS_CGROUP_MOUNT } };
+    for (size_t i = 0; m->kind == MOUNT_NEW && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (str_eq(m->type, kinds[i].type))
+            return kinds[i].loss;
+    return N_PLAN_LOSSES;
+}
+
+// The config's mount that a path lies in, by its plain name, or NULL.
+static const struct spec_mount *mount_of(struct adaptation *ad, const char *path) {
+    const char *clean = planner_clean(ad->pl, path);
+    const struct spec_mount *found = NULL;
+    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
+        const struct spec_mount *m = &ad->spec->mounts[i];
+        if (m->kind != MOUNT_REMOUNT && is_within(clean, planner_clean(ad->pl, m->destination)))
+            found = m;
+    }
+    return found;
+}
+
+// A borrowed file system is the outside's, too: neither its options nor its being read-only are the config's.
+// (By another name it is not found here; rootfs_mount refuses it then.)
+static void plan_remount(struct adaptation *ad, const struct spec_mount *m, const char *where) {
+    const struct spec_mount *of = mount_of(ad, m->destination);
+    enum plan_loss loss = of ? borrowed_as(of) : N_PLAN_LOSSES;
+    if (host_dev(ad) && is_within(planner_clean(ad->pl, m->destination), "/dev") &&
+        (!of || planner_is_dev(ad->pl, of)))
+        loss = LOSS_DEV_HOST;
+    if (loss != N_PLAN_LOSSES)
+        adapt_find(ad, loss, where, loss == LOSS_DEV_HOST ? "asked-for" : "isolation");
+    else
+        planner_mount(ad->pl, m, where)->spare_kernels = true;
 }
 
 static void plan_mounts(struct adaptation *ad) {
@@ -240,24 +291,24 @@ static void plan_mounts(struct adaptation *ad) {
         else if (m->kind == MOUNT_NEW)
             plan_new_mount(ad, m, where);
         else
-            planner_mount(pl, m, where);
+            plan_remount(ad, m, where);
     }
 }
 
 // ---------------------------------------------------------------- /proc and /sys are read-only as a whole
 
+// Is all that lies there borrowed?
 static bool is_borrowed(struct adaptation *ad, const char *path) {
-    static const struct {
-        const char *type, *place, *below;
-    } trees[] = { { "proc", "/proc", "/proc/" }, { "sysfs", "/sys", "/sys/" } };
-    for (size_t i = 0; i < ad->spec->n_mounts; i++)
-        for (size_t t = 0; t < sizeof(trees) / sizeof(trees[0]); t++) {
-            const struct spec_mount *m = &ad->spec->mounts[i];
-            if (m->kind == MOUNT_NEW && str_eq(m->type, trees[t].type) && str_starts(path, trees[t].below) &&
-                planner_is_place(ad->pl, m->destination, trees[t].place))
-                return true;
-        }
-    return false;
+    const struct spec_mount *of = mount_of(ad, path);
+    const char *clean = planner_clean(ad->pl, path);
+    if (!of || borrowed_as(of) == N_PLAN_LOSSES)
+        return false;
+    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
+        const struct spec_mount *m = &ad->spec->mounts[i];
+        if (borrowed_as(m) == N_PLAN_LOSSES && is_within(planner_clean(ad->pl, m->destination), clean))
+            return false;
+    }
+    return true;
 }
 
 // What is read-only already stays as it is (CH-28): no second mount is stacked on it.
@@ -299,24 +350,13 @@ static void settle_kill(struct planner *pl, bool cgroup) {
     pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
 }
 
-// A bind can be a slave of the host's mount only when all was not made private before.
-static bool wants_slaves(const struct spec *spec) {
-    for (size_t i = 0; i < spec->n_mounts; i++)
-        for (size_t k = 0; k < spec->mounts[i].n_propagation; k++)
-            if (spec->mounts[i].kind == MOUNT_BIND && (spec->mounts[i].propagation[k] & MS_SLAVE))
-                return true;
-    return false;
-}
-
 static void settle_root(struct adaptation *ad) {
     struct planner *pl = ad->pl;
     struct spec_linux *l = &ad->spec->linux_;
     if (l->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE)) {
         adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
-        l->rootfs_propagation = 0;
+        l->rootfs_propagation = MS_PRIVATE;
     }
-    if (!l->rootfs_propagation)
-        l->rootfs_propagation = wants_slaves(ad->spec) ? MS_SLAVE : MS_PRIVATE;
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
     if (pl->request->no_pivot)
         adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");

@@ -15,6 +15,14 @@ static const struct {
     { "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
+// The outer node to bind. Those that are everywhere need not have the config's name.
+static const char *outer_node(const struct rootfs_device *d) {
+    for (size_t i = 0; i < sizeof(default_devices) / sizeof(default_devices[0]); i++)
+        if (d->type != 'b' && d->major == default_devices[i].major && d->minor == default_devices[i].minor)
+            return default_devices[i].path;
+    return d->path;
+}
+
 static struct rootfs_device *add_device(struct planner *pl, struct plan_devices *d, const char *where) {
     size_t n = d->n;
     *ARENA_PUSH(pl->a, d->origins, n) = where;
@@ -61,7 +69,7 @@ void planner_devices(struct planner *pl) {
     if (!may_mknod) {
         for (size_t i = 0; i < d->n; i++)
             if (d->list[i].type != 'p') {
-                d->list[i].from.path = d->list[i].path;
+                d->list[i].from.path = outer_node(&d->list[i]);
                 d->list[i].from.late = pl->own_mounts && pl->userns;
             }
         planner_parent(pl, STEP_OPEN_DEVICES, "/linux/devices")->devices = d;

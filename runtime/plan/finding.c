@@ -80,6 +80,13 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
                           OCI },
     [LOSS_MOUNT_RECURSIVE] = { "mount.recursive", false, "the bind takes the mounts below its source along",
                                "rbind in the config says the same" },
+    [LOSS_MOUNT_READONLY] = { "mount.readonly.recursive", false,
+                              "the mounts below the read-only source are read-only, too",
+                              "rro in the config says the same" },
+    [LOSS_MOUNT_PRIVATE] = { "mount.private", false,
+                             "what is mounted later below the source does not appear in the container",
+                             "a word of the config's about propagation: rprivate says the same, rslave lets "
+                             "it appear" },
     [LOSS_MOUNT_SHARED] = { "mount.propagation.private", true,
                             "the mount is private: mounts made on one side do not appear on the other", OCI },
     [LOSS_MOUNT_SKIPPED] = { "mount.skipped", false,

@@ -56,7 +56,7 @@ struct rootfs_mount *planner_mount(struct planner *pl, const struct spec_mount *
     return r;
 }
 
-bool planner_is_place(struct planner *pl, const char *path, const char *plain) {
+const char *planner_clean(struct planner *pl, const char *path) {
     char *clean = arena_alloc(pl->a, strlen(path) + 2);
     size_t n = 0;
     for (const char *p = path; *p;) {
@@ -72,7 +72,11 @@ bool planner_is_place(struct planner *pl, const char *path, const char *plain) {
         p += length + (p[length] == '/');
     }
     clean[n] = '\0';
-    return str_eq(clean, plain);
+    return clean;
+}
+
+bool planner_is_place(struct planner *pl, const char *path, const char *plain) {
+    return str_eq(planner_clean(pl, path), plain);
 }
 
 bool planner_is_dev(struct planner *pl, const struct spec_mount *m) {

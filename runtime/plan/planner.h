@@ -53,6 +53,8 @@ int planner_id_maps(struct planner *pl);
 void planner_enter_namespaces(struct planner *pl);
 
 // ---- mounts.c
+// The path without "." and "..", and with no more slashes than it needs; "" for "/".
+const char *planner_clean(struct planner *pl, const char *path);
 // Do both name the same place, however many "/", "." and ".." are in them? `plain` has none to spare.
 bool planner_is_place(struct planner *pl, const char *path, const char *plain);
 bool planner_is_dev(struct planner *pl, const struct spec_mount *m);

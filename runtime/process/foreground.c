@@ -96,8 +96,7 @@ static int terminal_begin(struct foreground *f, int master, struct error *err) {
         return error_set(err, "terminal.failed", errno, "making the terminal non-blocking");
     if (tcgetattr(0, &f->saved) < 0)
         return 0; // fd 0 is no terminal: only copied
-    f->tty = 0;
-    copy_size(0, master);
+    f->tty = 0;   // whose size the terminal has had since it was made
     struct termios raw = f->saved;
     cfmakeraw(&raw);
     // A background job that changes its terminal is stopped by SIGTTOU, which is blocked here.

@@ -131,15 +131,23 @@ static int open_master(int root_fd, struct error *err) {
     return fd_steal(&fd);
 }
 
-static int set_up_pair(int master, int slave, const struct spec_process *process, struct error *err) {
-    if (process->has_console_size) {
-        struct winsize size = {
-            .ws_row = (unsigned short)process->console_height,
-            .ws_col = (unsigned short)process->console_width,
-        };
-        if (ioctl(master, TIOCSWINSZ, &size) < 0)
-            return error_set_at(err, "terminal.failed", errno, "/process/consoleSize", "TIOCSWINSZ");
-    }
+// Before the program can look: consoleSize, else the caller's.
+static int set_size(int master, int caller, const struct spec_process *process, struct error *err) {
+    struct winsize size = {
+        .ws_row = (unsigned short)process->console_height,
+        .ws_col = (unsigned short)process->console_width,
+    };
+    if (!process->has_console_size && (caller < 0 || ioctl(caller, TIOCGWINSZ, &size) < 0))
+        return 0;
+    if (ioctl(master, TIOCSWINSZ, &size) < 0)
+        return error_set_at(err, "terminal.failed", errno, "/process/consoleSize", "TIOCSWINSZ");
+    return 0;
+}
+
+static int set_up_pair(int master, int slave, int caller, const struct spec_process *process,
+                       struct error *err) {
+    if (set_size(master, caller, process, err) < 0)
+        return -1;
     // The group stays the mount's (tty). An id that cannot be given is no reason to fail: root's terminal
     // still works.
     if (fchown(slave, process->user.uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EROFS &&
@@ -148,7 +156,7 @@ static int set_up_pair(int master, int slave, const struct spec_process *process
     return 0;
 }
 
-int terminal_open(int root_fd, const struct spec_process *process, int *master, int *slave,
+int terminal_open(int root_fd, int caller, const struct spec_process *process, int *master, int *slave,
                   struct error *err) {
     int unlocked = 0;
     cleanup_fd int m = open_master(root_fd, err);
@@ -161,7 +169,7 @@ int terminal_open(int root_fd, const struct spec_process *process, int *master, 
     if (s < 0)
         return error_set_at(err, "terminal.failed", errno, "/process/terminal",
                             "opening the terminal (TIOCGPTPEER)");
-    if (set_up_pair(m, s, process, err) < 0)
+    if (set_up_pair(m, s, caller, process, err) < 0)
         return -1;
     *master = fd_steal(&m);
     *slave = fd_steal(&s);

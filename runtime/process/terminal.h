@@ -16,9 +16,10 @@ int terminal_connect_console_socket(const char *path, struct error *err);
 
 // Child. Opens a pty in the devpts mounted at dev/pts below root_fd (a descriptor of the container's root;
 // AT_FDCWD: the own root, after pivot_root). Checks that it is a devpts and ptmx is the character device 5:2
-// of it. Applies process.consoleSize. The slave belongs to the container's user (uid; gid stays the mount's).
-// Both descriptors are CLOEXEC and belong to the caller. 0, or -1 with *err.
-int terminal_open(int root_fd, const struct spec_process *process, int *master, int *slave,
+// of it. Its size is process.consoleSize, else that of the terminal `caller` (-1, or no terminal: none). The
+// slave belongs to the container's user (uid; gid stays the mount's). Both descriptors are CLOEXEC and belong
+// to the caller. 0, or -1 with *err.
+int terminal_open(int root_fd, int caller, const struct spec_process *process, int *master, int *slave,
                   struct error *err);
 
 // Child. Makes the slave the controlling terminal and fd 0, 1, 2. The caller must be a session leader without

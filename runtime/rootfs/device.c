@@ -28,8 +28,13 @@ int rootfs_device_open(struct rootfs *r, struct rootfs_device *d, struct error *
     if (!d->from.path)
         return 0;
     d->from.recursive = false;
-    if (rootfs_source_open(r, &d->from, err) < 0)
-        return -1;
+    if (rootfs_source_open(r, &d->from, err) < 0) {
+        if (err->err != ENOENT)
+            return -1;
+        error_set(err, "device.failed", ENOENT, "cannot make device %s, and the host has none to bind",
+                  d->path);
+        return error_hint(err, "a device that may not be made here must exist outside, by the same name");
+    }
     if (!is_device(d, d->from.mode, d->from.rdev)) {
         rootfs_source_close(&d->from);
         return error_set(err, "device.failed", 0, "the host's %s is not device %c %u:%u", d->from.path,
@@ -65,8 +70,7 @@ static int exists(int dir, const char *name, const struct rootfs_device *d, stru
     struct stat st;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set(err, "device.failed", errno, "cannot look at %s in the container", d->path);
-    bool node = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
-    if (is_device(d, st.st_mode, st.st_rdev) || (d->only_if_missing && node))
+    if (is_device(d, st.st_mode, st.st_rdev))
         return 0;
     return error_set(err, "device.exists", 0, "cannot make device %s: something else is there already",
                      d->path);

@@ -302,7 +302,19 @@ static int remount_superblock(const struct rootfs *r, const struct rootfs_mount 
     return 0;
 }
 
-static int remount(struct rootfs *r, const struct rootfs_mount *m, int fd, struct error *err) {
+// What was borrowed: the kernel's own file systems, and what is mounted in them.
+static bool is_kernels(int fd, const char *real) {
+    struct statfs fs;
+    if (str_starts(real, "/proc/") || str_starts(real, "/sys/") || fstatfs(fd, &fs) < 0)
+        return true;
+    return fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC || fs.f_type == CGROUP_SUPER_MAGIC ||
+           fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+static int remount(struct rootfs *r, const struct rootfs_mount *m, int fd, const char *real,
+                   struct error *err) {
+    if (m->spare_kernels && is_kernels(fd, real))
+        return error_set(err, "mount.refused", 0, "refused to remount %s: it is the outer one", real);
     if (!m->remount_bind)
         return remount_superblock(r, m, fd, err);
     struct mount_change own = { 0 };
@@ -351,7 +363,7 @@ int rootfs_mount(struct rootfs *r, struct rootfs_mount *m, struct error *err) {
         return -1;
     int n = m->kind == ROOTFS_MOUNT_BIND  ? bind(r, m, target, real, err)
             : m->kind == ROOTFS_MOUNT_NEW ? mount_new(r, m, target, real, err)
-                                          : remount(r, m, target, err);
+                                          : remount(r, m, target, real, err);
     return n == 0 && m->verify ? verify_flags(r, m, real, err) : n;
 }
 

@@ -35,7 +35,9 @@ struct rootfs_mount {
     bool copy_up;
     bool real_place; // no link may lead to the destination: for trees of the outer kernel
     bool verify; // look at the flags afterwards, and fail when one that was asked for is not as it should be
-    bool remount_bind; // REMOUNT: with "bind": the flags of this mount, not of its superblock
+    bool spare_kernels; // REMOUNT: refused where the kernel's own file systems are, which are the outside's,
+                        // too
+    bool remount_bind;  // REMOUNT: with "bind": the flags of this mount, not of its superblock
     unsigned long flags,
         cleared; // MS_* to set and to clear, without MS_BIND, MS_REC, MS_REMOUNT, propagation
     uint64_t rec_attr_set, rec_attr_clr; // MOUNT_ATTR_* for the whole tree (rro, rnosuid, ...)

@@ -48,6 +48,19 @@ static bool readable_until(int fd, int64_t end) {
     return n > 0;
 }
 
+// Whoever may signal a supervisor may have stopped it. For KILL it is continued; not for others, because it
+// passes SIGCONT on.
+static bool answers_until(int fd, enum request_type type, int64_t end) {
+    int64_t soon = now_ms() + STOPPED_MS;
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    if (readable_until(fd, soon < end ? soon : end))
+        return true;
+    if (type == REQUEST_KILL && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 1)
+        (void)kill(peer.pid, SIGCONT);
+    return readable_until(fd, end);
+}
+
 // One request, one answer, over a new connection, which is *out's when it is answered. NO_ANSWER: errno
 // (ETIMEDOUT, EPROTO, or the system call's).
 static enum outcome ask_once(int state_dirfd, enum request_type type, int value, int64_t end,
@@ -59,7 +72,7 @@ static enum outcome ask_once(int state_dirfd, enum request_type type, int value,
     // It may end at any moment without a word.
     if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0)
         return errno == EPIPE || errno == ECONNRESET ? NOBODY : NO_ANSWER;
-    if (!readable_until(fd, end)) {
+    if (!answers_until(fd, type, end)) {
         errno = ETIMEDOUT;
         return NO_ANSWER;
     }

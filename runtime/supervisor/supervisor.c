@@ -120,6 +120,12 @@ static void begin_kill(struct supervision *v) {
     (void)setpriority(PRIO_PROCESS, 0, -20);
 }
 
+// EXEC: to the container's supervisor.
+static void tell_link(const struct supervision *v, const struct answer *a) {
+    if (v->link >= 0)
+        (void)send(v->link, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static enum client_state decide(void *arg, const struct request *r, struct answer *a);
 
 static void finish(struct supervision *v) __attribute__((noreturn));
@@ -139,8 +145,8 @@ static void finish(struct supervision *v) {
 // would say that it has ended; else what is left is none that anybody waits for.
 static void give_up(struct supervision *v) {
     v->result.err = EBUSY;
-    if (v->link >= 0)
-        (void)send(v->link, &v->result, sizeof(v->result), MSG_DONTWAIT | MSG_NOSIGNAL);
+    tell_link(v, &v->result);
+    clients_kill_links(&v->clients);
     if (v->ended)
         finish(v);
     clients_answer(&v->clients, &v->result);
@@ -330,6 +336,8 @@ static int set_up(struct supervision *v, const struct supervisor *s) {
         return -1;
     set_open(&v->set);
     clients_init(&v->clients, s->listen);
+    const struct answer hello = { .magic = PROTOCOL_MAGIC, .pid = getpid() };
+    tell_link(v, &hello);
     if (s->ready >= 0) {
         (void)!write(s->ready, "", 1);
         close(s->ready);

@@ -71,6 +71,15 @@ def tools(session_dir):
 
 
 @pytest.fixture(scope="session")
+def answers(session_dir):
+    """The path of a static program that tells all that a process can find out (tools/answers.c)."""
+    parts = [str(TOOLS / f"answers_{part}.c") for part in ("attempts", "paths")]
+    path = compile_tool(TOOLS / "answers.c", session_dir / "answers", parts)
+    os.chmod(path, 0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
 def binary(pytestconfig):
     return pytestconfig.nook_binary
 

@@ -194,6 +194,17 @@ def test_foreground_run(tty_box, foreground):
     assert run.wait().rc == 5
 
 
+def test_pr2_console_size_in_the_foreground(tty_box, foreground):
+    """The first size that the program sees, whatever nook does meanwhile; the caller's comes with SIGWINCH."""
+    tty_box.process["consoleSize"] = {"height": 17, "width": 71}
+    tty_box.sh("stty size; trap 'stty size; exit 3' WINCH; echo ready; while :; do sleep 0.01; done").write()
+    run, master = foreground("run", "--bundle", tty_box.dir, tty_box.id)
+    assert b"17 71" in harness.read_pty(master, b"ready")
+    run.signal(signal.SIGWINCH)
+    harness.read_pty(master, b"33 99")
+    assert run.wait().rc == 3
+
+
 def test_foreground_resize(tty_box, foreground):
     tty_box.sh("trap 'stty size' WINCH; echo ready; while :; do sleep 0.01; done").write()
     run, master = foreground("run", "--bundle", tty_box.dir, tty_box.id)

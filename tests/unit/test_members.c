@@ -96,7 +96,7 @@ static struct tree make(payload_fn fn, int with_flags, bool with_root, struct me
     new_root = with_root;
     struct tree t = tree_start(contained);
     assert_int_equal(tree_hear(&t), 'r');
-    check_rc(members_identify(payload_of(&t), id, &error), 0);
+    check_rc(members_identify(payload_of(&t), ~0ULL, NULL, id, &error), 0);
     assert_int_equal(tree_hear(&t), 'd');
     return t;
 }
@@ -204,7 +204,7 @@ static void no_identity(void **state) {
     (void)state;
     struct member_identity id;
     pid_t pid = bystander();
-    check_rc(members_identify(pid, &id, &error), -1);
+    check_rc(members_identify(pid, ~0ULL, NULL, &id, &error), -1);
     assert_string_equal(error.code, "members.no-identity");
     is_well(pid);
     // An identity that says nothing, or that of ourselves, finds nobody.

@@ -91,7 +91,8 @@ static void binds(void **state) {
 #define BIND(where, options) "{'destination':'" where "','type':'bind','source':'/h','options':[" options "]}"
     struct plan *p = plan(MOUNTS(DEV "," BIND("/a", "'rbind'") "," BIND("/b", "'bind','ro','nodev'") "," BIND(
         "/c", "'rbind','rslave'") "," BIND("/d", "'rbind','rshared'")));
-    check_losses(p, "mount.recursive /mounts/2 isolation\n!mount.propagation.private /mounts/4 isolation\n"
+    check_losses(p, "mount.private /mounts/1 isolation\nmount.recursive /mounts/2 isolation\n"
+                    "mount.private /mounts/2 isolation\n!mount.propagation.private /mounts/4 isolation\n"
                     "dev.outer-nodes default:/dev isolation\n");
     for (const char *const *at = (const char *const[]){ "/a", "/b", "/c", "/d", NULL }; *at; at++) {
         const struct rootfs_mount *m = mount_at(p, *at)->mount;
@@ -101,6 +102,39 @@ static void binds(void **state) {
         assert_int_equal(m->rec_attr_set, str_eq(*at, "/b") ? MOUNT_ATTR_RDONLY : 0);
     }
     assert_int_equal(mount_at(p, "/b")->mount->flags, MS_RDONLY | MS_NODEV);
+    // Read-only with all below, which is news where the config does not say so.
+    p = plan(MOUNTS(DEV "," BIND("/a", "'rbind','ro','private'") "," BIND("/b", "'rbind','rro','private'")));
+    check_losses(p, "mount.readonly.recursive /mounts/1 isolation\ndev.outer-nodes default:/dev isolation\n");
+    assert_int_equal(mount_at(p, "/a")->mount->rec_attr_set, MOUNT_ATTR_RDONLY);
+    // What the config says of the root holds for those without a word of their own.
+    p = plan("{'ociVersion':'1.3.0','root':{'path':'rootfs'}" PROCESS("")
+                 LINUX(",'rootfsPropagation':'rslave'") ",'mounts':[" DEV "," BIND("/a", "'rbind'") "]}");
+    check_losses(p, "dev.outer-nodes default:/dev isolation\n");
+    assert_int_equal(mount_at(p, "/a")->mount->n_propagation, 0);
+}
+
+// The outside has them, too.
+static void remounts_of_what_is_borrowed(void **state) {
+    (void)state;
+#define REMOUNT(where, options) "{'destination':'" where "','options':['remount'," options "]}"
+    struct plan *p = plan(
+        MOUNTS(DEV ",{'destination':'/proc','type':'proc'},{'destination':'/sys','type':'sysfs'}," REMOUNT(
+            "//proc/", "'hidepid=2'") "," REMOUNT("/sys/fs", "'bind','rw'") "," REMOUNT("/dev",
+                                                                                        "'size=1m'")));
+    check_losses(p, "proc.outer /mounts/1 isolation\nsys.outer /mounts/2 isolation\n"
+                    "proc.outer /mounts/3 isolation\nsys.outer /mounts/4 isolation\n"
+                    "dev.outer-nodes default:/dev isolation\n");
+    size_t remounts = 0;
+    for (size_t i = 0; i < p->child.n; i++)
+        if (p->child.list[i].op == STEP_MOUNT && p->child.list[i].mount->kind == ROOTFS_MOUNT_REMOUNT) {
+            assert_true(p->child.list[i].mount->spare_kernels);
+            remounts++;
+        }
+    assert_int_equal(remounts, 1);
+    request.chroot_dev_host = true;
+    p = plan(MOUNTS(DEV "," REMOUNT("/dev", "'size=1m'") "," REMOUNT("/dev/null", "'bind','ro'")));
+    check_losses(p, "dev.host /mounts/0 asked-for\ndev.host /mounts/1 asked-for\n"
+                    "dev.host /mounts/2 asked-for\n");
 }
 
 // ---------------------------------------------------------------- /dev
@@ -134,7 +168,7 @@ static void dev_is_added(void **state) {
     assert_string_equal(mount_at(p, "/dev/mqueue")->mount->type, "mqueue");
     only(&p->child, STEP_DEVICES);
     // A bind of the config's is its own affair.
-    p = plan(MOUNTS("{'destination':'/dev','type':'bind','source':'/dev','options':['rbind']}"));
+    p = plan(MOUNTS("{'destination':'/dev','type':'bind','source':'/dev','options':['rbind','rprivate']}"));
     check_losses(p, "");
     assert_int_equal(count(&p->child, STEP_DEVICES) + count(&p->child, STEP_LINK), 0);
 }
@@ -221,12 +255,9 @@ static void readonly_and_masked_paths(void **state) {
 static void propagation_of_the_root(void **state) {
     (void)state;
     struct plan *p = plan(CONFIG(PROCESS("") LINUX("")));
-    assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags & ~MS_REC, MS_PRIVATE);
+    assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags, 0); // slaves, as in full isolation
     p = plan(CONFIG(PROCESS("") LINUX(",'rootfsPropagation':'slave'")));
     check_keeps(p, "root.propagation");
-    assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags & ~MS_REC, MS_SLAVE);
-    // The kernel makes a slave of what is a peer of the host's mount, not of what is private already.
-    p = plan(MOUNTS(DEV "," BIND("/c", "'rbind','rslave'")));
     assert_int_equal(only(&p->child, STEP_PROPAGATION)->flags & ~MS_REC, MS_SLAVE);
     static const char *const refused[] = { "shared", "unbindable" };
     for (size_t i = 0; i < 2; i++) {
@@ -251,6 +282,7 @@ int main(void) {
         TEST(cgroup_mounts_are_skipped),
         TEST(other_types_are_refused),
         TEST(binds),
+        TEST(remounts_of_what_is_borrowed),
         TEST(dev_of_the_config),
         TEST(dev_is_added),
         TEST(the_outer_dev),

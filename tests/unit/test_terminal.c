@@ -44,7 +44,7 @@ static int in_own_devpts(void *arg) {
     if (mount_devpts())
         return 0; // not allowed here
     cleanup_fd int root = open(test_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CHECK(terminal_open(root, &p, &master, &slave, &err) == 0);
+    CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == 0);
     CHECK(isatty(slave) && ioctl(master, TIOCGPTN, &number) == 0 && number == 0);
     CHECK(fstat(slave, &st) == 0 && st.st_uid == 1000 && st.st_gid == 5);
     CHECK(ioctl(slave, TIOCGWINSZ, &size) == 0 && size.ws_row == 33 && size.ws_col == 101);
@@ -56,8 +56,14 @@ static int in_own_devpts(void *arg) {
     CHECK(tcgetsid(0) == getpid());
     // After the change of root, by the own root.
     CHECK(chroot(test_dir) == 0 && chdir("/") == 0);
-    CHECK(terminal_open(AT_FDCWD, &p, &master, &slave, &err) == 0);
+    CHECK(terminal_open(AT_FDCWD, -1, &p, &master, &slave, &err) == 0);
     CHECK(ioctl(master, TIOCGPTN, &number) == 0 && number == 1);
+    // Without a consoleSize: the caller's, if it has a terminal.
+    struct spec_process plain = { 0 };
+    CHECK(terminal_open(AT_FDCWD, slave, &plain, &master, &slave, &err) == 0);
+    CHECK(ioctl(slave, TIOCGWINSZ, &size) == 0 && size.ws_row == 33 && size.ws_col == 101);
+    CHECK(terminal_open(AT_FDCWD, root, &plain, &master, &slave, &err) == 0);
+    CHECK(ioctl(slave, TIOCGWINSZ, &size) == 0 && size.ws_row == 0 && size.ws_col == 0);
     return 0;
 }
 
@@ -68,20 +74,20 @@ static int in_hostile_root(void *arg) {
     int master;
     int slave;
     cleanup_fd int root = open(test_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CHECK(terminal_open(root, &p, &master, &slave, &err) == -1);
+    CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == -1);
     CHECK(strstr(err.hint, "devpts"));
     CHECK(symlink("/dev/pts/ptmx", in_dir("dev/pts/ptmx")) == 0);
-    CHECK(terminal_open(root, &p, &master, &slave, &err) == -1);
+    CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == -1);
     CHECK(unlink(in_dir("dev/pts/ptmx")) == 0);
     CHECK(mkfifo(in_dir("dev/pts/ptmx"), 0666) == 0);
-    CHECK(terminal_open(root, &p, &master, &slave, &err) == -1);
+    CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == -1);
     CHECK(unlink(in_dir("dev/pts/ptmx")) == 0);
     if (mknod(in_dir("dev/pts/ptmx"), S_IFCHR | 0666, (5 << 8) | 2) == 0) {
-        CHECK(terminal_open(root, &p, &master, &slave, &err) == -1);
+        CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == -1);
         CHECK(unlink(in_dir("dev/pts/ptmx")) == 0);
     }
     CHECK(rmdir(in_dir("dev/pts")) == 0 && symlink("/dev/pts", in_dir("dev/pts")) == 0);
-    CHECK(terminal_open(root, &p, &master, &slave, &err) == -1);
+    CHECK(terminal_open(root, -1, &p, &master, &slave, &err) == -1);
     CHECK(unlink(in_dir("dev/pts")) == 0 && mkdir(in_dir("dev/pts"), 0755) == 0);
     return 0;
 }
@@ -309,23 +315,21 @@ static void test_foreground(void **state) {
     }
 }
 
-// The caller's terminal: raw while it runs, as before afterwards, and its size is handed on.
+// The caller's terminal: raw while it runs, as before afterwards.
 static int with_own_terminal(void *arg) {
     (void)arg;
-    struct winsize size = { .ws_row = 12, .ws_col = 34 };
     struct termios before;
     struct termios after;
     int outer = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     CHECK(grantpt(outer) == 0 && unlockpt(outer) == 0);
     int tty = ioctl(outer, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    CHECK(ioctl(outer, TIOCSWINSZ, &size) == 0);
     CHECK(tcgetattr(tty, &before) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         setsid();
         if (terminal_attach(tty, &err) < 0)
             _exit(97);
-        struct job job = { .script = "stty size; read line; echo got $line; exit 3", .terminal = true };
+        struct job job = { .script = "echo ready; read line; echo got $line; exit 3", .terminal = true };
         _exit(run_job(&job));
     }
     char text[4096] = "";
@@ -340,7 +344,7 @@ static int with_own_terminal(void *arg) {
             break;
         n += (size_t)k;
         text[n] = '\0';
-        if (!typed && strstr(text, "12 34\r\n")) {
+        if (!typed && strstr(text, "ready\r\n")) {
             CHECK(tcgetattr(tty, &after) == 0);
             raw = !(after.c_lflag & (ICANON | ECHO | ISIG));
             CHECK(write(outer, "hello\r", 6) == 6);
