@@ -3,10 +3,10 @@
 CH-18, CH-28, CH-31, CH-32, CR-5, D-2, D-8 of chroot-isolation.md. test_chroot_places.py has whole lives of containers in there."""
 
 import os
+import signal
 
 import pytest
 
-import harness
 import look
 from look import Proc
 from weaker import below, check_locked, lost, visible, write_fails
@@ -184,3 +184,17 @@ def test_d_9_a_read_only_bundle_runs_twice_in_a_place(cbox, place):
     for _ in range(2):
         assert cbox.run().ok().out == "2\n"
     assert sorted((str(p), os.lstat(p).st_ctime_ns) for p in cbox.dir.rglob("*")) == before
+
+
+@in_places()
+@pytest.mark.parametrize("end", ["kill", "supervisor"])
+def test_ch_10_cr_1_a_supervised_life(cbox, place, end):
+    """Without a PID namespace and a cgroup of its own: by the supervisor, or without it, nothing is left."""
+    cbox.no_namespace("pid").sh("setsid sh -c 'while :; do sleep 0.05 & wait; done' & echo up; exec probe sleep").up().wait_text("up")
+    assert cbox.state()["isolation"]["kill"] == "supervisor"
+    if end == "kill":
+        cbox.kill("KILL").wait_status("stopped")
+    else:  # the payload dies with it, and what is left is found by its namespaces
+        os.kill(cbox.pid, signal.SIGKILL)
+    cbox.nook("delete", "--force", cbox.id).silent()
+    cbox.nothing_left()
