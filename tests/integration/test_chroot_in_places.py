@@ -177,6 +177,19 @@ def test_cr_2_d_10_no_secret_in_a_place(cbox, place):
 
 
 @in_places()
+@pytest.mark.parametrize("how", ["pid namespace", "supervisor"])
+def test_cr_2_d_10_init_has_no_environment_of_the_callers(cbox, place, how):
+    """While it waits for `start`; the host's root reads what the payload may not."""
+    if how == "supervisor":
+        cbox.no_namespace("pid")
+    cbox.sleep().create(env={"NKT_SECRET": "1"})
+    seen = [p for p in place.members() if b"nook" in (Proc(p).dir / "cmdline").read_bytes()]
+    assert seen
+    for pid in seen:
+        assert b"NKT_SECRET" not in (Proc(pid).dir / "environ").read_bytes()
+
+
+@in_places()
 def test_d_9_a_read_only_bundle_runs_twice_in_a_place(cbox, place):
     cbox.sh("cat /etc/passwd | wc -l").write()
     before = sorted((str(p), os.lstat(p).st_ctime_ns) for p in cbox.dir.rglob("*"))
