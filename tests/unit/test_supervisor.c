@@ -2,6 +2,7 @@
 // Tests of the supervisor of a container without a PID namespace, seen from outside.
 #include "config.h"
 
+#include "runtime/process/attributes.h"
 #include "tests/unit/supervisor_test.h"
 
 #include <dirent.h>
@@ -55,7 +56,7 @@ static int end_as_planned(int report) {
     (void)report;
     if (planned >= 0)
         return planned;
-    signal(-planned, SIG_DFL);
+    signals_unignore(UINT64_MAX); // make(1) may have those of glibc ignored
     kill(getpid(), -planned);
     return sleep_on();
 }
@@ -346,6 +347,9 @@ static void old_kernel(void **state) {
     assert_int_equal(tree_hear(&t) + tree_hear(&t), 'c' + 'p');
     if (geteuid() == 0) {
         struct held h = look_at_descriptors(t.supervisor);
+        // The connection that was asked over is closed a moment later.
+        for (int64_t end = now_ms() + LIMIT_MS; h.sockets > 1 && now_ms() < end;)
+            h = look_at_descriptors(t.supervisor);
         assert_int_equal(h.nulls, 3);
         assert_int_equal(h.sockets, 1);
     }
