@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "lib/capname.h"
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "runtime/config/parse.h"
@@ -62,7 +63,7 @@ static int add_caps(const struct option_list *list, struct spec_process *p, stru
     if (p->capabilities)
         *caps = *p->capabilities;
     for (size_t i = 0; i < list->n; i++) {
-        int number = config_capability_number(list->items[i]);
+        int number = capname_number(list->items[i]);
         if (number < 0)
             return error_set(err, "usage", 0, "unknown capability \"%s\"", list->items[i]);
         uint64_t bit = 1ULL << number;

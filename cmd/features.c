@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "cmd/command.h"
+#include "lib/capname.h"
 #include "lib/json.h"
 #include "lib/str.h"
 #include "nook-commit.h"
@@ -59,8 +60,8 @@ static void write_linux(struct json *j) {
         json_string(j, NULL, config_namespace_names[i]);
     json_array_end(j);
     json_array(j, "capabilities");
-    for (int i = 0; config_capability_name(i); i++)
-        json_string(j, NULL, config_capability_name(i));
+    for (unsigned i = 0; capname_of(i); i++)
+        json_string(j, NULL, capname_of(i));
     json_array_end(j);
     json_object(j, "cgroup");
     json_bool(j, "v1", true);

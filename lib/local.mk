@@ -2,6 +2,7 @@
 # Sources of lib/.
 libnook_a_SOURCES += \
 	lib/arena.c lib/arena.h \
+	lib/capname.c lib/capname.h \
 	lib/clock.c lib/clock.h \
 	lib/error.c lib/error.h \
 	lib/fd.c lib/fd.h \

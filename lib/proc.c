@@ -190,16 +190,3 @@ bool proc_wait(const struct proc_handle *p, int timeout_ms) {
 int proc_poll_timeout(const struct proc_handle *p) {
     return p->pidfd >= 0 ? -1 : LONGEST_NAP;
 }
-
-int proc_open(const struct proc_id *id) {
-    struct proc_handle p;
-    if (proc_hold(id, &p) < 0)
-        return -1;
-    if (p.pidfd < 0)
-        errno = ENOSYS;
-    return p.pidfd;
-}
-
-bool proc_wait_exit(int pidfd, int timeout_ms) {
-    return wait_by_pidfd(pidfd, timeout_ms);
-}

@@ -54,12 +54,6 @@ bool proc_wait(const struct proc_handle *p, int timeout_ms);
 // look with proc_wait(p, 0). In ms.
 int proc_poll_timeout(const struct proc_handle *p);
 
-// A pidfd of that very process, or -1 with errno (ESRCH; ENOSYS and EPERM where there are no pidfds).
-int proc_open(const struct proc_id *id);
-
-// proc_wait() by the pidfd alone.
-bool proc_wait_exit(int pidfd, int timeout_ms);
-
 // This boot's id, read once; "" when unreadable.
 const char *proc_boot_id(void);
 

@@ -50,6 +50,7 @@ static const struct field {
     { "keyring", TEXT, offsetof(struct state, keyring) },
     { "rootEntry", TEXT, offsetof(struct state, root_entry) },
     { "kill", TEXT, offsetof(struct state, kill) },
+    { "members", TEXT, offsetof(struct state, members) },
     { "payloadPid", PID, offsetof(struct state, payload.pid) },
     { "payloadStartTime", NUMBER, offsetof(struct state, payload.start_time) },
 };

@@ -58,8 +58,9 @@ struct state {
     const char *root_entry;     // "pivot_root", "move", "chroot": how the root was entered
     const char *kill;           // how its processes are found: "pid-namespace", "cgroup", "supervisor"
     struct proc_id payload; // kill is "supervisor": `init` is that, and this is its child; pid 0: init itself
-    uint64_t root_mount;    // ids of runtime/rootfs's struct rootfs_attached; both 0 with a mount namespace
-    uint64_t root_below;    // of its own
+    const char *members; // supervised: what all of its processes have in common, see runtime/launch/members.h
+    uint64_t root_mount; // ids of runtime/rootfs's struct rootfs_attached; both 0 with a mount namespace
+    uint64_t root_below; // of its own
     struct state_pair *annotations;
     size_t n_annotations;
     uint64_t owner_uid;        // who created it

@@ -20,11 +20,6 @@ struct spec *config_parse(const char *text, size_t size, struct arena *a, struct
 // Parses and validates the process object alone, as `exec --process FILE` gets it. Pointers start with "/".
 struct spec_process *config_parse_process(const char *text, size_t size, struct arena *a, struct error *err);
 
-// "CAP_KILL" (any case, with or without CAP_) -> capability number, or -1.
-int config_capability_number(const char *name);
-// number -> "CAP_KILL", or NULL.
-const char *config_capability_name(int number);
-
 // "UID[:GID]", strictly decimal, each below 2^32-1 (security.md 1d); has_gid tells whether GID was given.
 int config_parse_user(const char *text, uint32_t *uid, uint32_t *gid, bool *has_gid, struct error *err);
 

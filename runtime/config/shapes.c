@@ -4,6 +4,7 @@
 
 #include "runtime/config/shapes.h"
 
+#include "lib/capname.h"
 #include "runtime/config/parse.h"
 #include "runtime/config/words.h"
 
@@ -53,8 +54,7 @@ static const struct field user_fields[] = {
 };
 static const struct shape user_shape = SHAPE("user", struct spec_user, user_fields);
 
-#define CAPABILITY_SET(name) \
-    FIELD(#name, FIELD_BITS, struct spec_capabilities, name, .bit = config_capability_number)
+#define CAPABILITY_SET(name) FIELD(#name, FIELD_BITS, struct spec_capabilities, name, .bit = capname_number)
 static const struct field capabilities_fields[] = {
     CAPABILITY_SET(effective), CAPABILITY_SET(bounding), CAPABILITY_SET(inheritable),
     CAPABILITY_SET(permitted), CAPABILITY_SET(ambient),

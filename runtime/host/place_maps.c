@@ -151,8 +151,9 @@ static int map_all(const struct mapper *m, const char *file, const struct place_
     return -1;
 }
 
+// As root, for root of a user namespace owns the sysctls of its network namespace.
 static int map_own(const struct mapper *m, const char *file, uint32_t own) {
-    return write_map(m, file, arena_printf(m->arena, "%u %u 1\n", own, own));
+    return write_map(m, file, arena_printf(m->arena, "0 %u 1\n", own));
 }
 
 // ---------------------------------------------------------------- newuidmap

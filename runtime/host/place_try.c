@@ -247,13 +247,12 @@ static void try_namespaces(struct worker *w) {
 // ---------------------------------------------------------------- file systems
 
 struct new_fs {
-    enum place_ability ability;
-    const char *type;
-    unsigned long flags;           // MS_*
-    unsigned attr;                 // MOUNT_ATTR_*, the same
+    const char *type, *target;
     const char *data;              // for mount(2)
     const char *key[3], *value[3]; // the same for fsconfig(2)
-    const char *target;
+    unsigned long flags;           // MS_*
+    unsigned attr;                 // MOUNT_ATTR_*, the same
+    enum place_ability ability;
     bool may_reveal; // the kernel gives none that shows more than the one that is there
 };
 
@@ -263,30 +262,57 @@ struct new_fs {
 static const struct new_fs ground = {
     .ability = PLACE_TMPFS,
     .type = "tmpfs",
+    .target = "/proc",
     .data = "mode=700,size=64k",
     .key = { "mode", "size" },
     .value = { "700", "64k" },
-    .target = "/proc",
 };
 
+// As the default config has them.
 static const struct new_fs file_systems[] = {
-    // procfs and sysfs as the default config has them.
-    { PLACE_PROCFS, "proc", LOCKED_DOWN_MS, LOCKED_DOWN_ATTR, .may_reveal = true, .target = "a" },
-    { PLACE_SYSFS, "sysfs", LOCKED_DOWN_MS | MS_RDONLY, LOCKED_DOWN_ATTR | MOUNT_ATTR_RDONLY,
-      .may_reveal = true, .target = "a" },
-    { PLACE_DEVPTS,
-      "devpts",
-      MS_NOSUID | MS_NOEXEC,
-      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-      "newinstance,ptmxmode=0666,mode=0620",
-      { "newinstance", "ptmxmode", "mode" },
-      { NULL, "0666", "0620" },
-      .target = "a" },
-    { PLACE_MQUEUE, "mqueue", LOCKED_DOWN_MS, LOCKED_DOWN_ATTR, .target = "a" },
-    // Two lower layers and none to write to: what the upper one's file system can do is another question, and
-    // its
-    // answer would go to the kernel's log.
-    { PLACE_OVERLAY, "overlay", 0, 0, "lowerdir=b:c", { "lowerdir" }, { "b:c" }, .target = "a" },
+    {
+        .ability = PLACE_PROCFS,
+        .type = "proc",
+        .target = "a",
+        .flags = LOCKED_DOWN_MS,
+        .attr = LOCKED_DOWN_ATTR,
+        .may_reveal = true,
+    },
+    {
+        .ability = PLACE_SYSFS,
+        .type = "sysfs",
+        .target = "a",
+        .flags = LOCKED_DOWN_MS | MS_RDONLY,
+        .attr = LOCKED_DOWN_ATTR | MOUNT_ATTR_RDONLY,
+        .may_reveal = true,
+    },
+    {
+        .ability = PLACE_DEVPTS,
+        .type = "devpts",
+        .target = "a",
+        .data = "newinstance,ptmxmode=0666,mode=0620",
+        .key = { "newinstance", "ptmxmode", "mode" },
+        .value = { NULL, "0666", "0620" },
+        .flags = MS_NOSUID | MS_NOEXEC,
+        .attr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+    },
+    {
+        .ability = PLACE_MQUEUE,
+        .type = "mqueue",
+        .target = "a",
+        .flags = LOCKED_DOWN_MS,
+        .attr = LOCKED_DOWN_ATTR,
+    },
+    {
+        // Two lower layers and none to write to: what the upper one's file system can do is another question,
+        // and its answer would go to the kernel's log.
+        .ability = PLACE_OVERLAY,
+        .type = "overlay",
+        .target = "a",
+        .data = "lowerdir=b:c",
+        .key = { "lowerdir" },
+        .value = { "b:c" },
+    },
 };
 
 // Reads what the kernel has to say about a file system context: fsopen(2).
@@ -354,8 +380,8 @@ static bool try_mount(struct worker *w, const struct new_fs *m) {
 static bool lay_ground(struct worker *w) {
     if (!try_mount(w, &ground))
         return false;
-    return chdir(ground.target) == 0 && mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0 &&
-           mkdir("c", 0700) == 0;
+    return chdir(ground.target) == 0 && mkdirat(AT_FDCWD, "a", 0700) == 0 &&
+           mkdirat(AT_FDCWD, "b", 0700) == 0 && mkdirat(AT_FDCWD, "c", 0700) == 0;
 }
 
 // ---------------------------------------------------------------- mounts, moved and changed

@@ -38,16 +38,14 @@ struct place_page {
 };
 
 // The child's whole life: it makes system calls only. sock: a byte asks the parent for id maps, a byte says
-// that they are written, its end says that the other side is gone. Tries whose answer is given are left
-// out.
+// that they are written, its end says that the other side is gone. Tries whose answer is given are left out.
 __attribute__((noreturn)) void place_child(struct place_page *page, int sock);
 
 // clone(2) without glibc's bookkeeping; *tid is the child's pid as the caller sees it, stored before the
 // child runs.
 pid_t place_fork(pid_t *tid);
 
-// ---------------------------------------------------------------- place_maps.c: id maps of the child's
-// namespace
+// ---------------------------------------------------------------- place_maps.c: id maps of its namespace
 
 struct place_maps {
     int own_errnum;    // why not even our own id can be mapped; 0: it is
@@ -108,8 +106,7 @@ void place_explain(const struct place_try tries[N_PLACE_ABILITIES], const struct
                    struct arena *a, struct host_place *p);
 
 // The mount points below `dir` ("/proc") in the text of /proc/self/mountinfo, which hide parts of it: at most
-// four, with
-// ", ..." when there are more. "" when there is none.
+// four, with ", ..." when there are more. "" when there is none.
 const char *place_covers(const char *mountinfo, const char *dir, struct arena *a);
 
 // Is "/" a mount point in the text of /proc/self/mountinfo? Not after chroot(2) into a mere directory.

@@ -13,9 +13,19 @@
 #include "lib/json.h"
 #include "lib/str.h"
 
-struct trace *trace_new(void) {
-    void *p = mmap(NULL, sizeof(struct trace), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
+static int failed(const char *path, struct error *err) {
+    return error_set_at(err, "trace.failed", errno, "option:trace", "cannot write the trace to %s", path);
+}
+
+struct trace *trace_new(const char *path, struct error *err) {
+    cleanup_fd int fd = fd_create(path);
+    void *p =
+        fd < 0 ? MAP_FAILED
+               : mmap(NULL, sizeof(struct trace), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED)
+        return p;
+    failed(path, err);
+    return NULL;
 }
 
 uint64_t trace_now(void) {
@@ -70,9 +80,7 @@ int trace_write(const struct trace *t, const char *path, struct error *err) {
     json_array_end(&j);
     json_object_end(&j);
     cleanup_fd int fd = fd_create(path);
-    int rc = fd < 0 || fd_write_all(fd, j.text, j.size) < 0
-                 ? error_set(err, "trace.failed", errno, "write the trace to %s", path)
-                 : 0;
+    int rc = fd < 0 || fd_write_all(fd, j.text, j.size) < 0 ? failed(path, err) : 0;
     arena_free(&a);
     return rc;
 }

@@ -22,8 +22,9 @@ struct trace {
     struct trace_event events[TRACE_EVENTS];
 };
 
-// Shared memory for one command's events, or NULL when there is none to be had.
-struct trace *trace_new(void);
+// Shared memory for one command's events. The file is made (or emptied) at once, so that one which cannot be
+// written is known before anything is done. NULL with *err.
+struct trace *trace_new(const char *path, struct error *err);
 
 // Notes an event that began at `begin` and ends now. Either may be NULL/0; a full trace drops it.
 uint64_t trace_now(void);

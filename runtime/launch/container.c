@@ -288,9 +288,10 @@ static int await_supervisor(struct launch *l, struct error *err) {
     if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
         return -1;
     struct member_identity identity;
-    if (members_identify(l->child.init, l->plan->rootfs, &identity, err) < 0)
+    struct file_id root = { l->plan->root.dev, l->plan->root.ino };
+    if (members_identify(l->child.init, l->state.namespaces, &root, &identity, err) < 0)
         return -1;
-    (void)identity;
+    l->state.members = members_text(&identity, l->arena);
     return 0;
 }
 
@@ -554,8 +555,8 @@ static int await_exec(struct launch *l, struct error *err) {
     struct monitor m = monitor_of(l);
     if (monitor_until(&m, 0, err) < 0)
         return -1;
-    if (l->notify >= 0 &&
-        notify_wait_ready(l->notify, l->child.pidfd, l->child.pid, l->foreground.signal_fd, err) < 0)
+    struct proc_handle program = proc_child(l->child.pid, l->child.pidfd);
+    if (l->notify >= 0 && notify_wait_ready(l->notify, &program, l->foreground.signal_fd, err) < 0)
         return -1;
     return hooks_run(&l->subject, HOOK_POSTSTART, "running", l->child.init, l->arena, err);
 }
@@ -633,8 +634,8 @@ static int prepare(struct launch *l, struct error *err) {
     l->init.image = r->image;
     l->init.preserve_fds = r->plan.preserve_fds;
     l->init.commit = r->plan.wait_start || has_late_writes(l->plan->cgroup) || l->plan->supervised;
-    if (r->trace)
-        l->init.trace = trace_new();
+    if (r->trace && !(l->init.trace = trace_new(r->trace, err)))
+        return -1;
     prepare_init_hooks(l);
     return process_prepare(&l->init, l->plan->spec->linux_.namespaces[NS_USER].present, err);
 }

@@ -57,6 +57,14 @@ static int kill_and_wait(const struct proc_id *id, const struct state *state, st
     return rc > 0 ? await_end(&held, id, state, err) : rc;
 }
 
+// False: none was recorded, create did not come that far.
+static bool identity_of(const struct state *state, struct member_identity *out) {
+    bool known = state_is_supervised(state) && members_read(state->members, out);
+    if (known)
+        out->payload = state_payload(state);
+    return known;
+}
+
 // chroot-isolation.md, K2 and K3: the supervisor is asked; if it is dead or does not answer, it and the
 // payload are killed here. Either way a look at all processes proves that none of the container's is left.
 static int kill_supervised(const struct state_dir *dir, const struct state *state, struct error *err) {
@@ -66,14 +74,24 @@ static int kill_supervised(const struct state_dir *dir, const struct state *stat
         log_warning("%s", asked.msg);
     if (kill_and_wait(&payload, state, err) < 0 || kill_and_wait(&state->init, state, err) < 0)
         return -1;
-    struct member_identity members = members_of(state);
-    return members_kill(&members, KILL_LIMIT_MS, err);
+    struct member_identity members;
+    struct members left;
+    if (!identity_of(state, &members))
+        return 0;
+    if (members_kill(&members, KILL_LIMIT_MS, &left, err) < 0)
+        return -1;
+    if (left.unsure)
+        log_warning("container %s: %zu processes could not be looked at: whether they are the container's is "
+                    "not known",
+                    state->id, left.unsure);
+    return 0;
 }
 
 bool launch_has_leftovers(const struct state *state) {
-    struct member_identity members = members_of(state);
+    struct member_identity members;
+    struct members found;
     struct error ignored;
-    return state_is_supervised(state) && members_find(&members, &ignored) > 0;
+    return identity_of(state, &members) && members_find(&members, &found, &ignored) == 0 && found.n > 0;
 }
 
 // The end of a PID namespace's init is the end of all in it, and shows only when they are gone: see

@@ -34,6 +34,7 @@ enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
 
 struct execution {
     const struct exec_request *request;
+    struct host own; // who we are
     struct plan *plan;
     struct proc_handle container; // its init
     struct nsset namespaces;
@@ -59,9 +60,10 @@ static bool pivoted(const struct exec_request *r) {
     return !r->state->root_entry || !str_eq(r->state->root_entry, "chroot");
 }
 
-// Who is not root of the host can only enter the PID namespace from within the user namespace that owns it.
-static bool through_user_namespace(const struct exec_request *r) {
-    return (r->state->namespaces & CLONE_NEWUSER) && geteuid() != 0;
+// Who has no power over our own user namespace can only enter the PID namespace from within the one that owns
+// it.
+static bool through_user_namespace(const struct execution *x) {
+    return (x->request->state->namespaces & CLONE_NEWUSER) && !(x->own.permitted & (1ULL << CAP_SYS_ADMIN));
 }
 
 // Who shares the container's PID namespace is seen by its processes, and those with CAP_SYS_PTRACE over us
@@ -86,31 +88,39 @@ static void settle_oom_score(struct execution *x) {
     x->process.has_oom_score_adj = false;
 }
 
+// A user namespace that an unprivileged process made: create left the groups out, too.
+static bool denies_groups(const struct state *state) {
+    char path[64], text[16];
+    snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)state_payload(state).pid);
+    ssize_t n = fd_read_small(AT_FDCWD, path, text, sizeof(text));
+    return n > 0 && str_starts(text, "deny");
+}
+
 static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
+    if (host_probe_identity(&x->own, err) < 0)
+        return -1;
     // What the parent has joined already is not joined by the child.
     uint64_t joined = parent_joins(r) ? 0 : r->state->namespaces & ~(uint64_t)CLONE_NEWPID;
-    if (through_user_namespace(r))
+    if (through_user_namespace(x))
         joined &= ~(uint64_t)CLONE_NEWUSER;
     x->process = *r->process;
     settle_oom_score(x);
     // Full isolation without a mount namespace is what its config asks for.
     bool is_weaker = r->state->isolation && !str_eq(r->state->isolation, "oci");
-    struct host own = { 0 };
-    if (is_weaker && host_probe_identity(&own, err) < 0)
-        return -1;
+    if (is_weaker && denies_groups(r->state))
+        x->process.user.n_additional_gids = 0;
     struct plan_exec_request request = {
         .process = &x->process,
         .namespaces = joined,
-        .own_root = pivoted(r),
         .in_cgroup = r->state->n_cgroups > 0,
         .keyring = r->state->keyring,
         .seccomp = r->spec->linux_.seccomp != NULL,
         .supervised = state_is_supervised(r->state),
         .chrooted = is_weaker && !pivoted(r),
-        .admin =
-            !is_weaker || (r->state->namespaces & CLONE_NEWUSER) || (own.permitted & (1ULL << CAP_SYS_ADMIN)),
-        .permitted = own.permitted,
+        .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) ||
+                 (x->own.permitted & (1ULL << CAP_SYS_ADMIN)),
+        .permitted = x->own.permitted,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
     };
@@ -137,7 +147,7 @@ static int open_container(struct execution *x, struct error *err) {
         if (x->init.container_root < 0)
             return error_set(err, "exec.failed", errno, "open the root of container %s", r->state->id);
     }
-    if (through_user_namespace(r)) {
+    if (through_user_namespace(x)) {
         // A pidfd stands for all of them, a file for one.
         bool all = x->namespaces.pidfd >= 0;
         x->clone.join_user = nsset_fd(&x->namespaces, CLONE_NEWUSER);
@@ -214,8 +224,8 @@ static int prepare(struct execution *x, struct error *err) {
     x->init.preserve_fds = r->preserve_fds;
     x->init.joins = true;
     x->init.commit = x->set_oom_score || state_is_supervised(r->state);
-    if (r->trace)
-        x->init.trace = trace_new();
+    if (r->trace && !(x->init.trace = trace_new(r->trace, err)))
+        return -1;
     if (process_prepare(&x->init, r->state->namespaces & CLONE_NEWUSER, err) < 0 ||
         open_container(x, err) < 0 || open_cgroups(x, err) < 0 || get_seccomp(x, err) < 0 ||
         prepare_supervisor(x, err) < 0)
@@ -320,7 +330,7 @@ static int make(struct execution *x, struct error *err) {
     if (x->set_oom_score) {
         cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (oom_score_adj_set(proc, x->child.init, x->process.oom_score_adj, err) < 0)
-            return error_where(err, NULL, "/oomScoreAdj");
+            return error_where(err, NULL, "/process/oomScoreAdj");
     }
     if (x->init.commit && message_send(x->sock, MESSAGE_GO, 0, -1) < 0)
         return error_set(err, "init.died", errno, "the process ended while the runtime worked for it");

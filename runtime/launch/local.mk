@@ -9,6 +9,8 @@ libnook_a_SOURCES += \
 	runtime/launch/hooks.h \
 	runtime/launch/kill.c \
 	runtime/launch/launch.h \
+	runtime/launch/members.c \
+	runtime/launch/members.h \
 	runtime/launch/monitor.c \
 	runtime/launch/monitor.h \
 	runtime/launch/notify.c \

@@ -1,29 +1,70 @@
-#ifndef M_H
-#define M_H
-#include "state/state.h"
-struct member_identity {
-    int x;
+// SPDX-License-Identifier: Apache-2.0
+// K3: the processes of a container that has no PID namespace and no cgroup, whose supervisor is dead or does
+// not answer. They are known by what they have in common and cannot put off: namespaces of the container's
+// own, or, in bare isolation, its root.
+//
+// The numbers of namespaces are used again. Linux tells them apart by an id that is not (mount: 6.11, others:
+// 6.18). Where it does not, a namespace counts as the container's only while a process in it also has the
+// container's root, and nothing that lives below some other container's supervisor is touched; bare isolation
+// has the latter as well.
+#ifndef NOOK_RUNTIME_LAUNCH_MEMBERS_H
+#define NOOK_RUNTIME_LAUNCH_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/arena.h"
+#include "lib/error.h"
+#include "lib/proc.h"
+
+struct file_id {
+    uint64_t dev, ino; // ino 0: none
 };
-static inline struct member_identity members_of(const struct state *s) {
-    (void)s;
-    return (struct member_identity){ 0 };
-}
-static inline int members_kill(const struct member_identity *i, int ms, struct error *e) {
-    (void)i;
-    (void)ms;
-    (void)e;
-    return 0;
-}
-static inline int members_find(const struct member_identity *i, struct error *e) {
-    (void)i;
-    (void)e;
-    return 0;
-}
-static inline int members_identify(pid_t p, const char *r, struct member_identity *i, struct error *e) {
-    (void)p;
-    (void)r;
-    (void)i;
-    (void)e;
-    return 0;
-}
+
+enum member_namespace { MEMBER_MOUNT, MEMBER_UTS, MEMBER_USER, N_MEMBER_NAMESPACES };
+
+struct namespace_id {
+    struct file_id file; // of /proc/PID/ns/NAME; ino 0: the runtime's own namespace, not the container's
+    uint64_t unique;     // never used again; 0: the kernel does not tell
+};
+
+// Plain numbers, to be recorded at create.
+struct member_identity {
+    struct proc_id payload; // nobody who is older can be a member; numbers mean nothing after a reboot
+    struct namespace_id namespaces[N_MEMBER_NAMESPACES];
+    struct file_id root;
+};
+
+struct members {
+    size_t n;      // members that live
+    pid_t some;    // one of them, or 0
+    size_t unsure; // processes that could be members for all we may know: they could not be looked at, or are
+                   // in a namespace with the right number of which nothing proves that it is the container's
+};
+
+// Takes the identity of a payload that is in its namespaces and its root already. The caller is in the
+// namespaces in which nook was called. 0, or -1 with *err; "members.no-identity": nothing tells it from other
+// processes.
+//
+// `made`: CLONE_NEW* of the namespaces that may be the container's; the others are not looked at, nor is the
+// payload's root when it is given: without CAP_SYS_PTRACE we may see neither of a process that is not
+// dumpable, as init is.
+int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+                     struct error *err);
+
+// The identity, but for its payload, as text for state.json, and back; false when the text is none.
+const char *members_text(const struct member_identity *id, struct arena *a);
+bool members_read(const char *text, struct member_identity *out);
+
+// Looks for members; we ourselves and our ancestors are none. 0, or -1 with *err ("members.no-proc": there is
+// no procfs to look into; "members.no-identity").
+int members_find(const struct member_identity *id, struct members *out, struct error *err);
+
+// Sends SIGKILL to all members until none is found. The container's own supervisor must have been told to
+// kill, or be dead. 0: none is left; out->unsure may not be 0 even so. -1 with *err: "kill.timeout" and what
+// is left, or as members_find().
+int members_kill(const struct member_identity *id, int timeout_ms, struct members *out, struct error *err);
+
 #endif

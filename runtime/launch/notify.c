@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,6 @@
 #include "lib/fd.h"
 #include "lib/log.h"
 #include "lib/str.h"
-#include "lib/sys.h"
 
 const char *notify_host_socket(void) {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -85,34 +85,34 @@ static bool says_ready(int sock) {
     return false;
 }
 
-static void pass_signal(int signal_fd, int pidfd) {
+static void pass_signal(int signal_fd, const struct proc_handle *program) {
     struct signalfd_siginfo info;
     if (read(signal_fd, &info, sizeof(info)) == sizeof(info) && info.ssi_signo != SIGCHLD)
-        sys_pidfd_send_signal(pidfd, (int)info.ssi_signo);
+        proc_signal(program, (int)info.ssi_signo);
 }
 
-int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct error *err) {
+int notify_wait_ready(int sock, const struct proc_handle *program, int signal_fd, struct error *err) {
     const char *host = notify_host_socket();
     if (!host)
         return 0;
     for (;;) {
         struct pollfd fds[] = { { .fd = sock, .events = POLLIN },
-                                { .fd = pidfd, .events = POLLIN },
+                                { .fd = program->pidfd, .events = POLLIN },
                                 { .fd = signal_fd, .events = POLLIN } };
-        if (poll(fds, 3, -1) < 0) {
+        if (poll(fds, 3, proc_poll_timeout(program)) < 0) {
             if (errno == EINTR)
                 continue;
             return error_set(err, "notify.failed", errno, "wait for READY=1");
         }
         if (fds[2].revents)
-            pass_signal(signal_fd, pidfd);
+            pass_signal(signal_fd, program);
         if (fds[0].revents && says_ready(sock))
             break;
-        if (fds[1].revents)
+        if (proc_wait(program, 0))
             return 0;
     }
     char text[64];
-    snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", (int)pid);
+    snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", (int)program->id.pid);
     if (tell_host(host, text) < 0)
         return error_set(err, "notify.failed", errno, "tell %s that the container is ready", host);
     return 0;

@@ -5,9 +5,9 @@
 #define NOOK_RUNTIME_LAUNCH_NOTIFY_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "lib/error.h"
+#include "lib/proc.h"
 
 #define NOTIFY_DIRECTORY        "notify"      // in the container's state directory
 #define NOTIFY_INSIDE           "/run/notify" // where it is bound in the container
@@ -26,8 +26,8 @@ bool notify_has_directory(int state_fd);
 // program runs.
 int notify_listen(int state_fd, struct error *err);
 
-// Waits until the program says READY=1, then tells the host's socket so, and MAINPID=pid; or until it ends.
+// Waits until the program says READY=1, then tells the host's socket so, and MAINPID; or until it ends.
 // Signals that arrive at signal_fd (a signalfd, or -1) are passed on to it meanwhile. 0, or -1 with *err.
-int notify_wait_ready(int sock, int pidfd, pid_t pid, int signal_fd, struct error *err);
+int notify_wait_ready(int sock, const struct proc_handle *program, int signal_fd, struct error *err);
 
 #endif

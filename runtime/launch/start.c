@@ -87,9 +87,9 @@ static enum outcome await_exec(int connection, const struct state *state, struct
 }
 
 static int await_ready(int notify, const struct state *state, struct error *err) {
-    struct proc_id payload = state_payload(state);
-    cleanup_fd int pidfd = proc_open(&payload);
-    return pidfd < 0 ? 0 : notify_wait_ready(notify, pidfd, payload.pid, -1, err);
+    struct proc_id id = state_payload(state);
+    cleanup_proc struct proc_handle payload;
+    return proc_hold(&id, &payload) < 0 ? 0 : notify_wait_ready(notify, &payload, -1, err);
 }
 
 // What has failed between created and running is destroyed (runtime.md, lifecycle 8 and 10); the failure

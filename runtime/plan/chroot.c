@@ -151,9 +151,10 @@ static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const ch
 }
 
 static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {
-    // A shared IPC namespace belongs to the outer user namespace, and its queues cannot be mounted from
-    // within another.
-    if (planner_is_new(ad->pl, NS_IPC) || !planner_is_new(ad->pl, NS_USER)) {
+    // The queues of an IPC namespace can be mounted by who is root in the user namespace that it belongs to:
+    // for a shared one that is somewhere outside.
+    bool is_root_there = ad->pl->host->in_initial_userns && !planner_is_new(ad->pl, NS_USER);
+    if (planner_is_new(ad->pl, NS_IPC) || is_root_there) {
         plan_new(ad, m, where);
         return;
     }

@@ -35,7 +35,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     if (process->terminal && request->console_socket)
         plan_add(&p->parent, a, STEP_CONSOLE_SOCKET, "option:console-socket")->text = request->console_socket;
     if (process->has_oom_score_adj)
-        plan_add(&p->parent, a, STEP_OOM_SCORE, "/oomScoreAdj");
+        plan_add(&p->parent, a, STEP_OOM_SCORE, "/process/oomScoreAdj");
     plan_add(&p->parent, a, STEP_CLONE, NULL);
     if (request->pid_file)
         plan_add(&p->parent, a, STEP_PID_FILE, "option:pid-file")->text = request->pid_file;
@@ -47,9 +47,9 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     if (request->keyring)
         plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;
     if (process->terminal)
-        plan_add(&p->child, a, STEP_TERMINAL, "/terminal");
-    plan_add(&p->child, a, STEP_CWD, "/cwd");
-    plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/args/0");
+        plan_add(&p->child, a, STEP_TERMINAL, "/process/terminal");
+    plan_add(&p->child, a, STEP_CWD, "/process/cwd");
+    plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/process/args/0");
     plan_environment(p, 0, false, a);
     plan_last_steps(p, request->seccomp, a);
     return p;

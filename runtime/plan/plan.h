@@ -193,8 +193,7 @@ enum { PLAN_OUTER_TERMINAL = 1 }; // the terminal is the outer devpts', not the 
 struct plan_exec_request {
     const struct spec_process *process;
     uint64_t namespaces; // CLONE_NEW* to be joined
-    bool own_root;  // false: the container has no mount namespace or was not pivoted: chroot to init's root
-    bool in_cgroup; // there are cgroups to enter
+    bool in_cgroup;      // there are cgroups to enter
     const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
     bool supervised;    // it gets a supervisor of its own

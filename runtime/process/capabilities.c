@@ -15,60 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/capname.h"
 #include "lib/fd.h"
 #include "lib/str.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
-
-// capabilities(7), by number.
-static const char *const names[] = {
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-};
-#define N_NAMES (sizeof(names) / sizeof(names[0]))
-
-const char *capability_name(unsigned number) {
-    return number < N_NAMES ? names[number] : NULL;
-}
 
 char *capabilities_names(uint64_t mask, char *buf, size_t size) {
     size_t used = 0;
@@ -77,30 +28,28 @@ char *capabilities_names(uint64_t mask, char *buf, size_t size) {
         if (!(mask & BIT(n)))
             continue;
         char number[8];
+        const char *name = capname_of(n);
         snprintf(number, sizeof(number), "%u", n);
         if (used)
             used += str_copy(buf + used, size - used, ", ");
-        used += str_copy(buf + used, size - used, n < N_NAMES ? names[n] : number);
+        used += str_copy(buf + used, size - used, name ? name : number);
     }
     return buf;
 }
 
 // ---------------------------------------------------------------- parent
 
-// The mask of all capabilities up to the kernel's last one.
-static uint64_t known_capabilities(int proc_fd) {
-    char text[16];
-    uint64_t last;
-    const char *path = proc_fd == AT_FDCWD ? "/proc/sys/kernel/cap_last_cap" : "sys/kernel/cap_last_cap";
-    if (fd_read_small(proc_fd, path, text, sizeof(text)) > 0) {
-        text[strcspn(text, "\n")] = '\0';
-        if (str_to_u64(text, 63, &last))
-            return last == 63 ? UINT64_MAX : BIT(last + 1) - 1;
+// The mask of all capabilities up to the kernel's last one, the only ones that it answers for.
+static uint64_t known_capabilities(void) {
+    unsigned known = 0, unknown = 64;
+    while (known < unknown) {
+        unsigned middle = (known + unknown) / 2;
+        if (prctl(PR_CAPBSET_READ, middle, 0, 0, 0) >= 0)
+            known = middle + 1;
+        else
+            unknown = middle;
     }
-    uint64_t known = 0;
-    for (unsigned n = 0; n < 64 && prctl(PR_CAPBSET_READ, n, 0, 0, 0) >= 0; n++)
-        known |= BIT(n);
-    return known;
+    return known == 64 ? UINT64_MAX : BIT(known) - 1;
 }
 
 static bool find_mask(const char *status, const char *field, uint64_t *out) {
@@ -118,7 +67,7 @@ int capabilities_read_limits(int proc_fd, struct capability_limits *out, struct 
     const char *path = proc_fd == AT_FDCWD ? "/proc/self/status" : "self/status";
     if (fd_read_small(proc_fd, path, status, sizeof(status)) < 0)
         return error_set(err, "capability.failed", errno, "reading /proc/self/status");
-    out->known = known_capabilities(proc_fd);
+    out->known = known_capabilities();
     if (!find_mask(status, "\nCapInh:\t", &out->inheritable) ||
         !find_mask(status, "\nCapPrm:\t", &out->permitted) ||
         !find_mask(status, "\nCapBnd:\t", &out->bounding) ||
@@ -189,7 +138,7 @@ int capabilities_bound(const struct spec_capabilities *want, const struct capabi
         if ((drop & BIT(n)) && prctl(PR_CAPBSET_DROP, n, 0, 0, 0) < 0 && errno != EINVAL)
             return error_set_at(err, "capability.failed", errno, "/process/capabilities/bounding",
                                 "dropping %s from the bounding set",
-                                capability_name(n) ? capability_name(n) : "a capability");
+                                capname_of(n) ? capname_of(n) : "a capability");
     return 0;
 }
 
@@ -205,7 +154,7 @@ int capabilities_apply(const struct spec_capabilities *want, uint64_t keep, stru
         if ((raise & BIT(n)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0) < 0)
             return error_set_at(err, "capability.failed", errno, "/process/capabilities/ambient",
                                 "raising %s in the ambient set",
-                                capability_name(n) ? capability_name(n) : "a capability");
+                                capname_of(n) ? capname_of(n) : "a capability");
     return 0;
 }
 

@@ -34,9 +34,6 @@ void capabilities_limits_of_new_userns(const struct capability_limits *own, stru
 uint64_t capabilities_grantable(const struct spec_capabilities *want, const struct capability_limits *limits,
                                 struct spec_capabilities *out);
 
-// "CAP_SYS_ADMIN"; for a number without a name "CAP_<n>" cannot be told: NULL.
-const char *capability_name(unsigned number);
-
 // The names in a mask, separated by ", ", cut off when buf is full. Returns buf.
 char *capabilities_names(uint64_t mask, char *buf, size_t size);
 

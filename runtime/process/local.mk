@@ -9,6 +9,7 @@ libnook_a_SOURCES += \
 	runtime/process/keyring.c runtime/process/keyring.h \
 	runtime/process/landlock.c runtime/process/landlock.h \
 	runtime/process/labels.c runtime/process/labels.h \
+	runtime/process/landlock.c runtime/process/landlock.h \
 	runtime/process/lookup.c runtime/process/lookup.h \
 	runtime/process/rawid.h \
 	runtime/process/rlimits.c runtime/process/rlimits.h \

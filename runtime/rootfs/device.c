@@ -70,8 +70,7 @@ static int exists(int dir, const char *name, const struct rootfs_device *d, stru
     struct stat st;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set(err, "device.failed", errno, "cannot look at %s in the container", d->path);
-    bool node = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
-    if (is_device(d, st.st_mode, st.st_rdev) || (d->only_if_missing && node))
+    if (is_device(d, st.st_mode, st.st_rdev))
         return 0;
     return error_set(err, "device.exists", 0, "cannot make device %s: something else is there already",
                      d->path);

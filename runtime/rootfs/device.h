@@ -15,8 +15,7 @@ struct rootfs_device {
     mode_t mode; // permission bits, exact
     uid_t uid;
     gid_t gid;
-    char type;            // 'c', 'b' or 'p'
-    bool only_if_missing; // a default device: whatever device is there already is fine
+    char type; // 'c', 'b' or 'p'
 };
 
 // Parent, in advance, when mknod will not be possible: opens the host's node and checks that it is that

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -47,6 +48,19 @@ static bool readable_until(int fd, int64_t end) {
     return n > 0;
 }
 
+// Whoever may signal a supervisor may have stopped it. For KILL it is continued; not for others, because it
+// passes SIGCONT on.
+static bool answers_until(int fd, enum request_type type, int64_t end) {
+    int64_t soon = now_ms() + STOPPED_MS;
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    if (readable_until(fd, soon < end ? soon : end))
+        return true;
+    if (type == REQUEST_KILL && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 1)
+        (void)kill(peer.pid, SIGCONT);
+    return readable_until(fd, end);
+}
+
 // One request, one answer, over a new connection, which is *out's when it is answered. NO_ANSWER: errno
 // (ETIMEDOUT, EPROTO, or the system call's).
 static enum outcome ask_once(int state_dirfd, enum request_type type, int value, int64_t end,
@@ -58,7 +72,7 @@ static enum outcome ask_once(int state_dirfd, enum request_type type, int value,
     // It may end at any moment without a word.
     if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) < 0)
         return errno == EPIPE || errno == ECONNRESET ? NOBODY : NO_ANSWER;
-    if (!readable_until(fd, end)) {
+    if (!answers_until(fd, type, end)) {
         errno = ETIMEDOUT;
         return NO_ANSWER;
     }
@@ -129,6 +143,8 @@ int supervisor_ask_signal(int state_dirfd, enum supervisor_whom whom, int sig, i
     static const enum request_type types[] = {
         [SUPERVISOR_PAYLOAD] = REQUEST_SIGNAL_PAYLOAD, [SUPERVISOR_ALL] = REQUEST_SIGNAL_ALL
     };
+    if (whom == SUPERVISOR_ALL && sig == SIGKILL)
+        return supervisor_ask_kill(state_dirfd, timeout_ms, err);
     struct answer a;
     cleanup_fd int fd = -1;
     enum outcome o = ask(state_dirfd, types[whom], sig, now_ms() + timeout_ms, &a, &fd);

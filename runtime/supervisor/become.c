@@ -61,7 +61,7 @@ int supervisor_exec(const struct supervisor *s, struct error *err) {
         after.ready = keep(s->ready, &failures);
         arguments_format(&after, &args);
         if (failures == 0)
-            execveat(s->image, "", args.argv, no_env, AT_EMPTY_PATH);
+            fexecve(s->image, args.argv, no_env);
         int saved = errno;
         fd_close(&after.listen);
         fd_close(&after.link);

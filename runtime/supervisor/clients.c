@@ -6,20 +6,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/sys.h"
 
-enum { PAUSE_MS = 100 };
+enum { PAUSE_MS = 100, BACKLOG = 64 };
 
-void clients_init(struct clients *c, int listen) {
-    c->listen = listen;
+void clients_init(struct clients *c, int listen_fd) {
+    c->listen = listen_fd;
     c->paused_until = 0;
     c->used = c->links = c->left_below = 0;
-    if (listen >= 0)
-        (void)fcntl(listen, F_SETFL, O_NONBLOCK);
+    if (listen_fd < 0)
+        return;
+    (void)fcntl(listen_fd, F_SETFL, O_NONBLOCK);
+    // It listens already. Once more, it tells those who connect our pid, and not our creator's (SO_PEERCRED).
+    (void)listen(listen_fd, BACKLOG);
 }
 
 static void let_go(struct clients *c, struct client *x) {
@@ -27,6 +32,7 @@ static void let_go(struct clients *c, struct client *x) {
         c->links--;
     x->state = CLIENT_FREE;
     close(x->fd);
+    fd_close(&x->pidfd);
     while (c->used && c->list[c->used - 1].state == CLIENT_FREE)
         c->used--;
 }
@@ -83,7 +89,7 @@ static void take_request(struct clients *c, struct client *x, clients_fn fn, voi
         c->links++;
 }
 
-// All that an exec supervisor ever says is what it could not end; its own end says that it is done.
+// An exec supervisor says who it is, and at the end what it could not kill; its own end says that it is done.
 static void take_from_link(struct clients *c, struct client *x) {
     struct answer a;
     ssize_t n = recv(x->fd, &a, sizeof(a), MSG_DONTWAIT | MSG_TRUNC);
@@ -93,6 +99,8 @@ static void take_from_link(struct clients *c, struct client *x) {
         let_go(c, x);
     else if (a.left > 0)
         c->left_below += (size_t)a.left;
+    else if (a.pid > 0 && x->pidfd < 0)
+        x->pidfd = sys_pidfd_open(a.pid, 0);
 }
 
 // It has asked already, and waits: it can only go.
@@ -143,7 +151,7 @@ static bool take_connection(struct clients *c, int64_t now) {
         close(fd);
         return true;
     }
-    *x = (struct client){ .fd = fd, .state = CLIENT_NEW, .since = now };
+    *x = (struct client){ .fd = fd, .pidfd = -1, .state = CLIENT_NEW, .since = now };
     return true;
 }
 
@@ -170,6 +178,21 @@ void clients_tell_links(struct clients *c, enum request_type type, int value) {
     for (size_t i = 0; i < c->used; i++)
         if (c->list[i].state == CLIENT_LINK)
             (void)send(c->list[i].fd, &r, sizeof(r), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void clients_end_links(struct clients *c) {
+    for (size_t i = 0; i < c->used; i++)
+        if (c->list[i].state == CLIENT_LINK) {
+            (void)shutdown(c->list[i].fd, SHUT_WR);
+            if (c->list[i].pidfd >= 0)
+                (void)sys_pidfd_send_signal(c->list[i].pidfd, SIGCONT);
+        }
+}
+
+void clients_kill_links(const struct clients *c) {
+    for (size_t i = 0; i < c->used; i++)
+        if (c->list[i].state == CLIENT_LINK && c->list[i].pidfd >= 0)
+            (void)sys_pidfd_send_signal(c->list[i].pidfd, SIGKILL);
 }
 
 void clients_answer(struct clients *c, const struct answer *a) {

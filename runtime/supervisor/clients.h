@@ -24,6 +24,7 @@ enum client_state {
 
 struct client {
     int32_t fd;
+    int32_t pidfd; // of a linked supervisor that has said who it is, else -1
     enum client_state state;
     int64_t since; // ms
 };
@@ -40,7 +41,8 @@ struct clients {
 // and closed; CLIENT_ASKER: answered later; CLIENT_LINK: answered, and kept.
 typedef enum client_state (*clients_fn)(void *arg, const struct request *r, struct answer *a);
 
-void clients_init(struct clients *c, int listen);
+// Borrows a listening socket, or none (-1).
+void clients_init(struct clients *c, int listen_fd);
 
 // Fills in what to wait for, CLIENTS + 1 at most, and how many; *timeout (ms, -1: for ever) becomes shorter
 // when a silent connection is to be closed earlier.
@@ -51,6 +53,13 @@ void clients_serve(struct clients *c, int64_t now, const struct pollfd *p, clien
 
 // Sends a request to each exec supervisor.
 void clients_tell_links(struct clients *c, enum request_type type, int value);
+
+// Tells each of them to kill what it has and to end, which they do by closing the link. One that was stopped
+// is continued.
+void clients_end_links(struct clients *c);
+
+// Kills those that have not ended. What they had loses its supervisor, as ours does when we are killed.
+void clients_kill_links(const struct clients *c);
 
 // Answers everybody who waits for the end.
 void clients_answer(struct clients *c, const struct answer *a);

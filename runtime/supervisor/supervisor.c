@@ -49,7 +49,8 @@ struct supervision {
     struct answer result;
 
     int signal_fd;
-    int link;    // EXEC: to the container's supervisor, or -1
+    int link;    // EXEC: to the container's supervisor
+    bool alone;  // EXEC: that one has ended, or wants us to end
     int channel; // EXEC, MIRROR: to the other one, or -1
     struct set set;
     struct clients clients;
@@ -114,9 +115,15 @@ static void begin_kill(struct supervision *v) {
     v->killing = true;
     v->deadline = now_ms() + KILL_LIMIT_MS;
     v->nap = SHORTEST_NAP;
-    clients_tell_links(&v->clients, REQUEST_KILL, 0);
+    clients_end_links(&v->clients);
     // Those that fork as fast as they can are to be outrun. Best effort: CAP_SYS_NICE.
     (void)setpriority(PRIO_PROCESS, 0, -20);
+}
+
+// EXEC: to the container's supervisor.
+static void tell_link(const struct supervision *v, const struct answer *a) {
+    if (v->link >= 0)
+        (void)send(v->link, a, sizeof(*a), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static enum client_state decide(void *arg, const struct request *r, struct answer *a);
@@ -138,8 +145,8 @@ static void finish(struct supervision *v) {
 // would say that it has ended; else what is left is none that anybody waits for.
 static void give_up(struct supervision *v) {
     v->result.err = EBUSY;
-    if (v->link >= 0)
-        (void)send(v->link, &v->result, sizeof(v->result), MSG_DONTWAIT | MSG_NOSIGNAL);
+    tell_link(v, &v->result);
+    clients_kill_links(&v->clients);
     if (v->ended)
         finish(v);
     clients_answer(&v->clients, &v->result);
@@ -173,7 +180,7 @@ static void reap(struct supervision *v) {
 static void go_on(struct supervision *v) {
     if (v->role == SUPERVISOR_CONTAINER && v->ended)
         begin_kill(v);
-    if (v->role == SUPERVISOR_EXEC && v->link < 0)
+    if (v->role == SUPERVISOR_EXEC && v->alone)
         begin_kill(v);
     if (v->empty && v->clients.links == 0 && (v->killing || v->role == SUPERVISOR_EXEC)) {
         v->result.err = v->result.left = v->result.pid = 0;
@@ -204,6 +211,7 @@ static enum client_state decide(void *arg, const struct request *r, struct answe
     case REQUEST_KILL:
         begin_kill(v);
         v->deadline = now_ms() + KILL_LIMIT_MS;
+        v->nap = SHORTEST_NAP;
         return CLIENT_ASKER;
     case REQUEST_SIGNAL_PAYLOAD:
         a->err = signal_ok ? signal_payload(v, r->value) : EINVAL;
@@ -224,16 +232,15 @@ static enum client_state decide(void *arg, const struct request *r, struct answe
     }
 }
 
-// EXEC: what the container's supervisor asks for; its end is an order, too.
+// EXEC: what the container's supervisor asks for. Its end of file is the order to kill, because that always
+// comes through, and also when it dies. The link stays open: its closing tells that we are done.
 static void take_from_link(struct supervision *v) {
     struct request r;
     ssize_t n = recv(v->link, &r, sizeof(r), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n != (ssize_t)sizeof(r) || r.magic != PROTOCOL_MAGIC)
-        fd_close(&v->link);
-    else if (r.type == REQUEST_KILL)
-        begin_kill(v);
+        v->alone = true;
     else if (r.type == REQUEST_SIGNAL_ALL)
         (void)set_signal(&v->set, r.value);
 }
@@ -254,7 +261,7 @@ static void take_from_channel(struct supervision *v) {
 static void wait_and_serve(struct supervision *v) {
     int timeout = v->killing ? v->nap : -1;
     v->poll[0] = (struct pollfd){ .fd = v->signal_fd, .events = POLLIN };
-    v->poll[1] = (struct pollfd){ .fd = v->link, .events = POLLIN };
+    v->poll[1] = (struct pollfd){ .fd = v->alone ? -1 : v->link, .events = POLLIN };
     v->poll[2] = (struct pollfd){ .fd = v->channel, .events = POLLIN };
     size_t n = clients_poll(&v->clients, now_ms(), v->poll + 3, &timeout);
     if (poll(v->poll, 3 + n, timeout) < 0)
@@ -320,6 +327,7 @@ static int set_up(struct supervision *v, const struct supervisor *s) {
     v->role = s->role;
     v->payload = s->payload;
     v->link = s->link;
+    v->alone = s->link < 0;
     v->channel = s->channel;
     v->nap = SHORTEST_NAP;
     v->result.magic = PROTOCOL_MAGIC;
@@ -328,6 +336,8 @@ static int set_up(struct supervision *v, const struct supervisor *s) {
         return -1;
     set_open(&v->set);
     clients_init(&v->clients, s->listen);
+    const struct answer hello = { .magic = PROTOCOL_MAGIC, .pid = getpid() };
+    tell_link(v, &hello);
     if (s->ready >= 0) {
         (void)!write(s->ready, "", 1);
         close(s->ready);

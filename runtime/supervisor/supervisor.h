@@ -9,29 +9,25 @@
 // not dumpable, with an empty environment, static memory, a session of its own, and no descriptor but those
 // below. What it may open it opens when it starts; from then on it makes system calls only.
 //
-// create and run, with X the nook process:
+// create and run, with X the nook process and S the supervisor:
 //
-//     X: supervisor_open_image(), state_listen_socket(dir, SUPERVISOR_SOCKET), a pipe `ready`, then fork
-//     S:   supervisor_begin()                     before the payload is made: its orphans are to find S
-//          clone_process()                        init becomes a child of S; tell X its pid
-//          supervisor_exec({ .role = SUPERVISOR_CONTAINER, ... })     returns on failure only
-//     X: supervisor_await_ready(ready, 1), and only then lets init go on; records S's pid as `init` and in
-//     the
-//        pid file; init sets its parent-death signal (D-4: getppid() is S).
+//  - X: supervisor_open_image(); state_listen_socket(dir, SUPERVISOR_SOCKET); a pipe `ready`; fork
+//  - S: supervisor_begin(), before the payload is made, whose orphans are to find S
+//  - S: clone_process(): init becomes a child of S; tell X its pid
+//  - S: supervisor_exec(): returns on failure only
+//  - X: closes its copy of the listening socket (who holds one keeps askers waiting when S is dead);
+//    supervisor_await_ready(ready, 1), and only then lets init go on; records S's pid as `init`
+//    and in the pid file. Init sets its parent-death signal (D-4: getppid() is S).
 //
-// exec, where the recorded pid has to end with the exec'ed process, but its daemons may live on. M (mirror)
-// is the recorded pid, S2 (exec) the subreaper above the process:
+// exec, where the recorded pid has to end with the exec'ed process, but its daemons may live on. M, the
+// mirror, is the recorded pid; S2, the exec supervisor, is the subreaper above the process:
 //
-//     X: link = supervisor_join(dir)              now the container's end is the end of S2's set, too;
-//     refused
-//                                                 when the container is stopped or being killed
-//        supervisor_open_image(), a pipe `ready`, then fork
-//     M:   s = (struct supervisor){ .image, .link, .ready, ... };
-//          if (supervisor_split(&s, err) == 0) {  returns in S2 only; M has become the mirror. -1: in M
-//     S2:      clone_process(), then s.payload = pid; supervisor_exec(&s, err)
-//          }
-//     X: supervisor_await_ready(ready, 2), lets the process go on, writes M's pid to the pid file, waits for
-//     M.
+//  - X: link = supervisor_join(dir): from now on the container's end is the end of S2's set, too
+//  - X: supervisor_open_image(); a pipe `ready`; fork
+//  - M: supervisor_split() returns 0 in S2 only, for M has become the mirror; -1 in M
+//  - S2: clone_process(), s.payload = its pid, supervisor_exec()
+//  - X: closes its copy of link (S waits for its end); supervisor_await_ready(ready, 2), lets the process
+//    go on, writes M's pid to the pid file, waits for M.
 //
 // There is one socket to ask, whatever was exec'ed: S passes what it is asked on over the links. Should S be
 // killed, the end of its link tells each S2 to kill its set, and the payload dies of its parent-death signal;

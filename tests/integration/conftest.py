@@ -141,6 +141,13 @@ def box(make_box):
 
 
 @pytest.fixture
+def chroot_box(box):
+    """The same, in the chroot isolation."""
+    box.nook.globals = ["--isolation=chroot"]
+    return box
+
+
+@pytest.fixture
 def make_place(tmp, tools):
     """make_place(level, ...) -> a restricted place (see place.py); ended when the test ends, however it does."""
     made = []

@@ -512,6 +512,36 @@ def test_explain_refuses_bad_config(box):
 
 
 # -- NOTIFY_SOCKET -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("verb", ["start", "run"])
+@pytest.mark.parametrize("pidfds", [True, False], ids=["pidfds", "no pidfds"])
+def test_notify_waits_until_it_is_ready(box, tmp, tools, verb, pidfds):
+    """Or until the program ends; also on a kernel without pidfds."""
+    if not pidfds:
+        from test_fallbacks import NR, SETS
+        box.nook.prefix = [tools["nosys"], "38", ",".join(NR[c] for c in (*SETS["pidfd"], "clone3"))]
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    server.bind(str(tmp / "n"))
+    env = {"NOTIFY_SOCKET": str(tmp / "n")}
+    for end in ('read x; probe dgram "$NOTIFY_SOCKET" READY=1; exec probe sleep', "read x; exit 0"):
+        r, w = os.pipe()
+        box.sh(end).write()
+        if verb == "start":
+            box.create(env=env, stdin=r)
+            run = box.nook.spawn("start", box.id, env=env)
+        else:
+            run = box.nook.spawn("run", "-d", "--bundle", box.dir, box.id, env=env, stdin=r)
+        os.close(r)
+        wait_until(lambda: '"running"' in box.nook("state", box.id).out)
+        assert run._wait(0.3) is None, "it did not wait"
+        os.write(w, b"go\n")
+        assert run.wait().rc == 0
+        os.close(w)
+        box.nook("delete", "--force", box.id).silent()
+    server.settimeout(5 * look.SCALE)
+    assert "READY=1" in server.recv(4096).decode()
+    server.close()
+
+
 def test_notify_socket(box, tmp):
     """A unit of systemd that runs nook directly: start waits for READY=1 and passes it on with MAINPID."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -18,6 +18,9 @@
 #include "runtime/config/parse.h"
 #include "runtime/plan/plan.h"
 
+// For the analyzer: fail_msg() does not return, which its header does not say.
+void _fail(const char *const file, const int line) __attribute__((noreturn));
+
 #define CONFIG(more)  "{'ociVersion':'1.3.0','root':{'path':'rootfs'}" more "}"
 #define PROCESS(more) ",'process':{'cwd':'/','args':['sh'],'user':{'uid':0,'gid':0}" more "}"
 #define NAMESPACES \

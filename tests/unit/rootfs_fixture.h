@@ -53,10 +53,10 @@ struct box {
 
 // A path below the box: "root/etc".
 static inline const char *in(const struct box *b, const char *path) {
-    static char buf[4][PATH_MAX];
+    static char buf[4][sizeof(b->dir) + PATH_MAX];
     static int next;
     char *out = buf[next++ % 4];
-    snprintf(out, PATH_MAX, "%s/%s", b->dir, path);
+    snprintf(out, sizeof(buf[0]), "%s/%s", b->dir, path);
     return out;
 }
 
@@ -94,7 +94,7 @@ static inline unsigned long flags_of(struct box *b, const char *path) {
 static inline const char *mountinfo_of(const struct box *b, const char *path) {
     static char found[4096];
     char line[4096];
-    char point[PATH_MAX + 2];
+    char point[sizeof(b->dir) + PATH_MAX + 2];
     snprintf(point, sizeof(point), " %s ", in(b, path));
     found[0] = '\0';
     FILE *f = fopen("/proc/self/mountinfo", "re");

@@ -420,20 +420,6 @@ static void test_process_file(void **state) {
     }
 }
 
-static void test_capability_names(void **state) {
-    (void)state;
-    assert_int_equal(config_capability_number("CAP_CHOWN"), 0);
-    assert_int_equal(config_capability_number("chown"), 0);
-    assert_int_equal(config_capability_number("cap_sys_admin"), 21);
-    assert_int_equal(config_capability_number("CAP_"), -1);
-    assert_int_equal(config_capability_number(""), -1);
-    assert_int_equal(config_capability_number("CAP_KILLX"), -1);
-    for (int i = 0; i <= 40; i++)
-        assert_int_equal(config_capability_number(config_capability_name(i)), i);
-    assert_null(config_capability_name(41));
-    assert_null(config_capability_name(-1));
-}
-
 static void test_user(void **state) {
     (void)state;
     uint32_t uid = 99, gid = 99;
@@ -511,7 +497,6 @@ int main(void) {
         cmocka_unit_test_teardown(test_seccomp, free_arena),
         cmocka_unit_test_teardown(test_strings, free_arena),
         cmocka_unit_test_teardown(test_process_file, free_arena),
-        cmocka_unit_test_teardown(test_capability_names, free_arena),
         cmocka_unit_test_teardown(test_user, free_arena),
         cmocka_unit_test_teardown(test_id, free_arena),
     };

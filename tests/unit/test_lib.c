@@ -20,6 +20,7 @@
 #include <yajl/yajl_tree.h>
 
 #include "lib/arena.h"
+#include "lib/capname.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/fd.h"
@@ -214,6 +215,19 @@ static void levels_by_name(void **state) {
     assert_false(log_level_parse("loud", &level));
 }
 
+static void capabilities_by_name_and_number(void **state) {
+    (void)state;
+    assert_int_equal(capname_number("CAP_CHOWN"), 0);
+    assert_int_equal(capname_number("chown"), 0);
+    assert_int_equal(capname_number("cap_sys_admin"), 21);
+    assert_int_equal(capname_number("CAP_"), -1);
+    assert_int_equal(capname_number(""), -1);
+    assert_int_equal(capname_number("CAP_KILLX"), -1);
+    for (int i = 0; i <= 40; i++)
+        assert_int_equal(capname_number(capname_of((unsigned)i)), i);
+    assert_null(capname_of(41));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -225,6 +239,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(log_appends_and_obeys_the_level, make_log_file, drop_log_file),
         cmocka_unit_test_setup_teardown(log_that_cannot_be_opened, make_log_file, drop_log_file),
         cmocka_unit_test(levels_by_name),
+        cmocka_unit_test(capabilities_by_name_and_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,6 +227,13 @@ static void queues_of_a_shared_ipc_namespace(void **state) {
     assert_int_equal(s->mount->kind, ROOTFS_MOUNT_BIND);
     assert_string_equal(s->mount->from.path, "/dev/mqueue");
     assert_true(s->optional);
+    // Without one of our own, too, when we live in a user namespace: somebody outside owns it.
+    host.permitted = ~0ULL;
+    check_keeps(plan(MOUNTS(MQ)), "mqueue");
+    host.in_initial_userns = false;
+    check_loses(plan(MOUNTS(MQ)), "mqueue.outer /mounts/1 namespace-shared");
+    use_place();
+    check_keeps(plan(MOUNTS(MQ)), "mqueue");
 }
 
 // ---------------------------------------------------------------- paths

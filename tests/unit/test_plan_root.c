@@ -244,7 +244,6 @@ static void devices_of_the_config(void **state) {
     assert_int_equal(null->mode, 0600);
     assert_int_equal(null->uid, 5);
     assert_int_equal(null->gid, 6);
-    assert_false(null->only_if_missing);
     assert_int_equal(fifo->type, 'p');
     assert_int_equal(fifo->mode, 0666);
     assert_int_equal(device_at(p, "/dev/sda")->type, 'b');
@@ -350,6 +349,20 @@ static struct spec_process *process(const char *text) {
     return p;
 }
 
+// Named as in a container's own config: what is said of a step does not depend on the verb.
+static void check_exec_origins(const struct plan *p) {
+    const struct steps *parts[] = { &p->parent, &p->child, &p->final };
+    for (size_t k = 0; k < 3; k++)
+        for (size_t i = 0; i < parts[k]->n; i++) {
+            const char *origin = parts[k]->list[i].origin;
+            if (origin && origin[0] == '/' && !str_starts(origin, "/process/") &&
+                !str_starts(origin, "/linux/"))
+                fail_msg("step %s has the origin %s", step_name(parts[k]->list[i].op), origin);
+        }
+    assert_string_equal(only(&p->child, STEP_CWD)->origin, "/process/cwd");
+    assert_string_equal(only(&p->child, STEP_FIND_EXECUTABLE)->origin, "/process/args/0");
+}
+
 static void plan_of_exec(void **state) {
     (void)state;
     struct plan_exec_request r = {
@@ -357,7 +370,6 @@ static void plan_of_exec(void **state) {
             "{'cwd':'/w','args':['id'],'user':{'uid':1,'gid':1},'terminal':true,'noNewPrivileges':true,"
             "'oomScoreAdj':100}"),
         .namespaces = CLONE_NEWNS | CLONE_NEWNET,
-        .own_root = true,
         .in_cgroup = true,
         .keyring = "c1",
         .seccomp = true,
@@ -366,6 +378,9 @@ static void plan_of_exec(void **state) {
     };
     struct plan *p = plan_exec(&r, &arena, &error);
     assert_non_null(p);
+    check_exec_origins(p);
+    assert_string_equal(only(&p->child, STEP_TERMINAL)->origin, "/process/terminal");
+    assert_string_equal(only(&p->parent, STEP_OOM_SCORE)->origin, "/process/oomScoreAdj");
     check_order(&p->parent, STEP_CONSOLE_SOCKET, STEP_CLONE);
     check_order(&p->parent, STEP_CLONE, STEP_PID_FILE);
     check_order(&p->parent, STEP_OOM_SCORE, STEP_CLONE);

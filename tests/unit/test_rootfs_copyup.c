@@ -2,6 +2,7 @@
 // tmpcopyup: a tmpfs that begins with a copy of a directory of a hostile root.
 #include "config.h"
 
+#include "lib/str.h"
 #include "tests/unit/rootfs_fixture.h"
 
 static int tmpfs_at(struct box *b, const char *destination, unsigned long flags, const char *data) {
@@ -241,9 +242,10 @@ static void nest(struct box *b, int levels) {
 }
 static void deep(struct box *b) {
     char path[PATH_MAX] = "root/data";
+    size_t n = strlen(path);
     nest(b, 128);
     for (int i = 0; i < 128; i++)
-        strcat(path, "/d");
+        n += str_copy(path + n, sizeof(path) - n, "/d");
     box_attach(b, 0);
     CHECK_OK(tmpfs_at(b, "/data", 0, NULL));
     CHECK(there(b, path));

@@ -288,18 +288,24 @@ static void an_empty_directory_is_taken(void **state) {
     assert_int_equal(claim(f, "c"), 0);
 }
 
+struct names {
+    char text[64];
+    size_t used;
+};
+
 static int count(const struct state_dir *dir, const struct state *s, bool loaded, void *arg,
                  struct error *err) {
     (void)dir, (void)err;
-    char *names = arg;
-    strcat(names, s->id);
-    strcat(names, loaded ? " " : "? ");
+    struct names *names = arg;
+    names->used += str_copy(names->text + names->used, sizeof(names->text) - names->used, s->id);
+    names->used +=
+        str_copy(names->text + names->used, sizeof(names->text) - names->used, loaded ? " " : "? ");
     return 0;
 }
 
 static void foreign_directories_are_left_alone(void **state) {
     struct fixture *f = *state;
-    char names[64] = "";
+    struct names names = { 0 };
     make_entry(f, "b");
     make_entry(f, "a");
     assert_int_equal(mkdir(path_of(f, "runc1"), 0711), 0);
@@ -308,8 +314,8 @@ static void foreign_directories_are_left_alone(void **state) {
     assert_int_equal(mkdir(path_of(f, ".seccomp"), 0700), 0);
     assert_int_equal(symlink("a", path_of(f, "link")), 0);
     put_file(f, "file", "x");
-    assert_int_equal(state_list(&f->a, f->root, count, names, &f->err), 0);
-    assert_string_equal(names, "a b ");
+    assert_int_equal(state_list(&f->a, f->root, count, &names, &f->err), 0);
+    assert_string_equal(names.text, "a b ");
     static const char *const foreign[] = { "runc1", "file", "link", NULL };
     for (const char *const *id = foreign; *id; id++) {
         assert_int_equal(state_open(&f->a, f->root, *id, &f->dir, &f->err), -1);
@@ -323,17 +329,17 @@ static void foreign_directories_are_left_alone(void **state) {
 
 static void missing_roots(void **state) {
     struct fixture *f = *state;
-    char names[8] = "";
+    struct names names = { 0 };
     assert_int_equal(state_open(&f->a, f->root, "c", &f->dir, &f->err), -1);
     assert_string_equal(f->err.msg, "container does not exist");
-    assert_int_equal(state_list(&f->a, f->root, count, names, &f->err), -1);
+    assert_int_equal(state_list(&f->a, f->root, count, &names, &f->err), -1);
     assert_int_equal(f->err.err, ENOENT);
 }
 
 static void damaged_files_give_what_they_can(void **state) {
     struct fixture *f = *state;
     struct state l;
-    char names[64] = "";
+    struct names names = { 0 };
     static const struct {
         const char *text;
         bool has_pid;
@@ -362,8 +368,8 @@ static void damaged_files_give_what_they_can(void **state) {
         state_close(&f->dir);
         assert_int_equal(claim(f, "c"), -1);
     }
-    assert_int_equal(state_list(&f->a, f->root, count, names, &f->err), 0);
-    assert_string_equal(names, "c? ");
+    assert_int_equal(state_list(&f->a, f->root, count, &names, &f->err), 0);
+    assert_string_equal(names.text, "c? ");
     assert_int_equal(state_open(&f->a, f->root, "c", &f->dir, &f->err), 0);
     assert_int_equal(state_remove(&f->dir, &f->err), 0);
     assert_false(exists(f, "c"));

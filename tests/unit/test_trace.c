@@ -4,6 +4,8 @@
 
 #include "tests/unit/process_test.h"
 
+#include <errno.h>
+
 #include <yajl/yajl_tree.h>
 
 #include "lib/arena.h"
@@ -16,6 +18,12 @@ static struct error error;
 static yajl_val at(yajl_val v, const char *name) {
     const char *path[] = { name, NULL };
     return yajl_tree_get(v, path, yajl_t_any);
+}
+
+static struct trace *new_trace(void) {
+    struct trace *t = trace_new(in_dir("trace.json"), &error);
+    assert_non_null(t);
+    return t;
 }
 
 // Writes the trace and reads it back; *events is its list.
@@ -38,14 +46,14 @@ static void no_trace_no_work(void **state) {
 
 static void empty(void **state) {
     (void)state;
-    yajl_val events, root = write_and_read(trace_new(), &events);
+    yajl_val events, root = write_and_read(new_trace(), &events);
     assert_int_equal(events->u.array.len, 0);
     yajl_tree_free(root);
 }
 
 static void events_of_both(void **state) {
     (void)state;
-    struct trace *t = trace_new();
+    struct trace *t = new_trace();
     uint64_t before = trace_now();
     trace_add(t, 1, "clone", "/linux/namespaces", before);
     pid_t child = fork(); // the memory is shared
@@ -78,7 +86,7 @@ static void events_of_both(void **state) {
 
 static void times_keep_their_zeros(void **state) {
     (void)state;
-    struct trace *t = trace_new();
+    struct trace *t = new_trace();
     t->n = 1;
     t->events[0] = (struct trace_event){ .name = "x", .begin = 5000007, .end = 5001010, .thread = 1 };
     yajl_val events, root = write_and_read(t, &events);
@@ -89,7 +97,7 @@ static void times_keep_their_zeros(void **state) {
 
 static void a_full_trace_drops_the_rest(void **state) {
     (void)state;
-    struct trace *t = trace_new();
+    struct trace *t = new_trace();
     char name[2 * TRACE_NAME];
     memset(name, 'n', sizeof(name));
     name[sizeof(name) - 1] = '\0';
@@ -104,9 +112,13 @@ static void a_full_trace_drops_the_rest(void **state) {
 
 static void where_it_cannot_be_written(void **state) {
     (void)state;
-    assert_int_equal(trace_write(trace_new(), "/nonexistent/trace.json", &error), -1);
+    assert_null(trace_new("/nonexistent/trace.json", &error));
     assert_string_equal(error.code, "trace.failed");
-    assert_int_equal(trace_write(trace_new(), "/dev/full", &error), -1);
+    assert_string_equal(error.origin, "option:trace");
+    assert_int_equal(error.err, ENOENT);
+    assert_int_equal(trace_write(new_trace(), "/nonexistent/trace.json", &error), -1);
+    assert_string_equal(error.code, "trace.failed");
+    assert_int_equal(trace_write(new_trace(), "/dev/full", &error), -1);
 }
 
 int main(void) {

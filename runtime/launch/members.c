@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+// K3: finding a container's processes by what they have in common.
+#include "config.h"
+
+#include "runtime/launch/members.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+#include "lib/str.h"
+#include "lib/sys.h"
+#include "runtime/process/rawid.h"
+#include "runtime/supervisor/supervisor.h"
+
+#ifndef NS_GET_MNTNS_ID
+#define NS_GET_MNTNS_ID _IOR(NSIO, 0x5, uint64_t)
+#endif
+#ifndef NS_GET_ID
+#define NS_GET_ID _IOR(NSIO, 13, uint64_t)
+#endif
+
+enum {
+    ANCESTORS = 256,      // of ours
+    GENERATIONS = 4096,   // of anybody's
+    USER_NAMESPACES = 33, // nesting, user_namespaces(7)
+    LONGEST_NAP = 32,     // ms
+};
+
+static const char *const files[N_MEMBER_NAMESPACES] = {
+    [MEMBER_MOUNT] = "mnt",
+    [MEMBER_UTS] = "uts",
+    [MEMBER_USER] = "user",
+};
+static const uint64_t flags[N_MEMBER_NAMESPACES] = {
+    [MEMBER_MOUNT] = CLONE_NEWNS,
+    [MEMBER_UTS] = CLONE_NEWUTS,
+    [MEMBER_USER] = CLONE_NEWUSER,
+};
+
+static int64_t now_ms(void) {
+    struct timespec now = { 0 };
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// ---------------------------------------------------------------- one process, in /proc
+
+static struct file_id id_of(const struct stat *st) {
+    return (struct file_id){ st->st_dev, st->st_ino };
+}
+
+static bool same_file(struct file_id a, struct file_id b) {
+    return a.ino && a.ino == b.ino && a.dev == b.dev;
+}
+
+// name: "ns/mnt" and the like, or "root". 0, or -1 with errno.
+static int stat_of(int proc, pid_t pid, const char *name, struct file_id *out) {
+    char path[48];
+    struct stat st;
+    snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
+    if (fstatat(proc, path, &st, 0) < 0)
+        return -1;
+    *out = id_of(&st);
+    return 0;
+}
+
+static int namespace_of(int proc, pid_t pid, int kind, struct file_id *out) {
+    char name[16];
+    snprintf(name, sizeof(name), "ns/%s", files[kind]);
+    return stat_of(proc, pid, name, out);
+}
+
+static int open_namespace(int proc, pid_t pid, int kind) {
+    char path[48];
+    snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, files[kind]);
+    return openat(proc, path, O_RDONLY | O_CLOEXEC);
+}
+
+static uint64_t unique_of(int fd, int kind) {
+    uint64_t id = 0;
+    if (fd >= 0 && ioctl(fd, NS_GET_ID, &id) == 0)
+        return id;
+    return fd >= 0 && kind == MEMBER_MOUNT && ioctl(fd, NS_GET_MNTNS_ID, &id) == 0 ? id : 0;
+}
+
+struct stat_line {
+    char name[64], state;
+    pid_t parent;
+    uint64_t start_time;
+};
+
+// proc(5): pid (name) state ppid ... start time is field 22. False: it is gone.
+static bool read_stat(int proc, pid_t pid, struct stat_line *out) {
+    char path[32], text[1024];
+    uint64_t parent = 0;
+    snprintf(path, sizeof(path), "%d/stat", (int)pid);
+    if (fd_read_small(proc, path, text, sizeof(text)) < 0)
+        return false;
+    char *open_ = strchr(text, '('), *close_ = strrchr(text, ')');
+    if (!open_ || !close_ || close_[1] != ' ')
+        return false;
+    *close_ = '\0';
+    str_copy(out->name, sizeof(out->name), open_ + 1);
+    out->state = close_[2];
+    char *next = NULL, *word = strtok_r(close_ + 2, " ", &next);
+    for (int field = 3; word && field < 22; field++) {
+        if (field == 4 && !str_to_u64(word, INT32_MAX, &parent))
+            return false;
+        word = strtok_r(NULL, " ", &next);
+    }
+    out->parent = (pid_t)parent;
+    return word && str_to_u64(word, UINT64_MAX, &out->start_time);
+}
+
+// ---------------------------------------------------------------- the procfs
+
+static int open_proc(struct error *err) {
+    struct statfs fs;
+    char self[16], pid[16];
+    cleanup_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+        return error_set(err, "members.no-proc", 0,
+                         "the container's processes cannot be looked for: no procfs");
+    ssize_t n = readlinkat(proc, "self", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    if (!str_eq(self, pid))
+        return error_set(err, "members.no-proc", 0,
+                         "the container's processes cannot be looked for: /proc is of another PID namespace");
+    return fd_steal(&proc);
+}
+
+// ---------------------------------------------------------------- identity
+
+static int no_identity(struct error *err) {
+    return error_set(
+        err, "members.no-identity", 0,
+        "nothing tells the container's processes from others: it has neither namespaces nor a root "
+        "of its own");
+}
+
+int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+                     struct error *err) {
+    struct file_id own_root;
+    bool any = false;
+    *out = (struct member_identity){ 0 };
+    cleanup_fd int proc = open_proc(err);
+    if (proc < 0)
+        return -1;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
+        struct file_id theirs, ours;
+        if (!(made & flags[i]))
+            continue;
+        if (namespace_of(proc, payload, i, &theirs) < 0 || namespace_of(proc, getpid(), i, &ours) < 0) {
+            // A kernel without that kind has none that could be its own.
+            if (errno == ENOENT && i != MEMBER_MOUNT)
+                continue;
+            return error_set(err, "members.failed", errno, "look at the %s namespace of pid %d", files[i],
+                             (int)payload);
+        }
+        if (same_file(theirs, ours))
+            continue;
+        cleanup_fd int fd = open_namespace(proc, payload, i);
+        out->namespaces[i] = (struct namespace_id){ theirs, unique_of(fd, i) };
+        any = true;
+    }
+    if (root)
+        out->root = *root;
+    if ((!root && stat_of(proc, payload, "root", &out->root) < 0) ||
+        stat_of(proc, getpid(), "root", &own_root) < 0)
+        return error_set(err, "members.failed", errno, "look at the root of pid %d", (int)payload);
+    if (!any && same_file(out->root, own_root))
+        return no_identity(err);
+    if (proc_identify(payload, &out->payload) < 0)
+        return error_set(err, "members.failed", errno, "look at pid %d", (int)payload);
+    return 0;
+}
+
+// ---------------------------------------------------------------- one pass
+
+struct pass {
+    const struct member_identity *id;
+    struct namespace_id namespaces[N_MEMBER_NAMESPACES]; // of the identity, those that are not our own
+    bool bare;                                           // nothing but the root
+    int proc;
+    struct file_id own_user; // our own user namespace
+    pid_t spared[ANCESTORS]; // we and our ancestors
+    size_t n_spared;
+    unsigned proved; // bits of the namespaces that are the container's beyond doubt
+    bool kill;
+    struct members found;
+};
+
+enum verdict {
+    OTHER,
+    BLIND,    // may not be looked at
+    DOUBTFUL, // a namespace's number is right
+    MEMBER,
+};
+
+struct evidence {
+    unsigned numbers; // bits of the namespaces with the right number
+    bool unique;      // the id is, too
+    bool root;
+};
+
+// The number is right: is the namespace?
+static void note(struct evidence *e, const struct namespace_id *want, int kind, int fd) {
+    uint64_t unique = want->unique ? unique_of(fd, kind) : 0;
+    if (unique && unique != want->unique)
+        return; // the number is in use again
+    e->unique |= unique != 0;
+    e->numbers |= 1U << kind;
+}
+
+// A user namespace made by the container's own is as good as that one.
+static void look_at_user(const struct pass *p, pid_t pid, struct file_id user, struct evidence *e) {
+    const struct namespace_id *want = &p->namespaces[MEMBER_USER];
+    if (same_file(user, p->own_user))
+        return;
+    int fd = open_namespace(p->proc, pid, MEMBER_USER);
+    for (int i = 0; fd >= 0 && i < USER_NAMESPACES; i++) {
+        struct stat st;
+        if (fstat(fd, &st) == 0 && same_file(id_of(&st), want->file)) {
+            note(e, want, MEMBER_USER, fd);
+            break;
+        }
+        int parent = ioctl(fd, NS_GET_PARENT);
+        close(fd);
+        fd = parent;
+    }
+    fd_close(&fd);
+}
+
+// False with errno when it may not be looked at, or is gone.
+static bool gather(const struct pass *p, pid_t pid, struct evidence *e) {
+    *e = (struct evidence){ 0 };
+    struct file_id is;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
+        const struct namespace_id *want = &p->namespaces[i];
+        if (!want->file.ino)
+            continue;
+        if (namespace_of(p->proc, pid, i, &is) < 0)
+            return false;
+        if (i == MEMBER_USER)
+            look_at_user(p, pid, is, e);
+        else if (same_file(is, want->file)) {
+            cleanup_fd int fd = want->unique ? open_namespace(p->proc, pid, i) : -1;
+            note(e, want, i, fd);
+        }
+        // Enough, and who forks and exits as fast as it can will not be there for long.
+        if (e->unique)
+            return true;
+    }
+    if (!p->bare && !e->numbers)
+        return true;
+    if (stat_of(p->proc, pid, "root", &is) < 0)
+        return false;
+    e->root = same_file(is, p->id->root);
+    return true;
+}
+
+static bool read_ids(int proc, pid_t pid, uid_t *uid, gid_t *gid) {
+    char path[32], text[1024];
+    snprintf(path, sizeof(path), "%d/status", (int)pid);
+    if (fd_read_small(proc, path, text, sizeof(text)) < 0)
+        return false;
+    const char *u = strstr(text, "\nUid:\t"), *g = strstr(text, "\nGid:\t");
+    if (!u || !g)
+        return false;
+    *uid = (uid_t)strtoul(u + 6, NULL, 10);
+    *gid = (gid_t)strtoul(g + 6, NULL, 10);
+    return true;
+}
+
+// Without CAP_SYS_PTRACE one may look at processes of one's own ids only (ptrace(2), PTRACE_MODE_FSCREDS),
+// but with CAP_SETUID and CAP_SETGID the file system ids can be theirs for a moment. Going away from 0 takes
+// capabilities for file access away, coming back gives them back.
+static bool gather_as_they(const struct pass *p, pid_t pid, struct evidence *e) {
+    uid_t uid;
+    gid_t gid;
+    if (gather(p, pid, e))
+        return true;
+    if ((errno != EACCES && errno != EPERM) || !read_ids(p->proc, pid, &uid, &gid))
+        return false;
+    gid_t old_gid = (gid_t)raw_setfsgid(gid);
+    uid_t old_uid = (uid_t)raw_setfsuid(uid);
+    bool seen = gather(p, pid, e);
+    int saved = errno;
+    raw_setfsuid(old_uid);
+    raw_setfsgid(old_gid);
+    errno = saved;
+    return seen;
+}
+
+// Is there a supervisor above it? One that is in the container's root is a process that calls itself so.
+static bool has_supervisor(const struct pass *p, pid_t pid) {
+    struct stat_line line;
+    for (int i = 0; i < GENERATIONS && pid > 1 && read_stat(p->proc, pid, &line); i++) {
+        struct file_id root;
+        if (str_eq(line.name, SUPERVISOR_NAME) &&
+            (stat_of(p->proc, pid, "root", &root) < 0 || !same_file(root, p->id->root)))
+            return true;
+        pid = line.parent;
+    }
+    return false;
+}
+
+static bool is_spared(const struct pass *p, pid_t pid) {
+    for (size_t i = 0; i < p->n_spared; i++)
+        if (p->spared[i] == pid)
+            return true;
+    return false;
+}
+
+// May be one for its age and its owner; the kernel's own threads (2 is their parent) are not.
+static bool could_be(const struct pass *p, pid_t pid, bool seen) {
+    struct stat_line line;
+    uid_t uid;
+    gid_t gid;
+    if (!read_stat(p->proc, pid, &line) || line.state == 'Z' || line.state == 'X' ||
+        line.start_time < p->id->payload.start_time || pid == 2 || line.parent == 2)
+        return false;
+    // Who is not root made it with its own id, or in a user namespace of its own, which it may look into.
+    return seen || geteuid() == 0 || (read_ids(p->proc, pid, &uid, &gid) && uid == getuid());
+}
+
+static enum verdict judge(struct pass *p, pid_t pid) {
+    struct evidence e;
+    if (is_spared(p, pid))
+        return OTHER;
+    bool seen = gather_as_they(p, pid, &e);
+    if (!seen && errno != EACCES && errno != EPERM)
+        return OTHER; // gone
+    if (seen && e.unique)
+        return MEMBER;
+    if (seen && !e.numbers && !(p->bare && e.root))
+        return OTHER;
+    if (!could_be(p, pid, seen) || has_supervisor(p, pid))
+        return OTHER;
+    if (!seen)
+        return BLIND;
+    if (e.root)
+        p->proved |= e.numbers;
+    return e.root || (e.numbers & p->proved) ? MEMBER : DOUBTFUL;
+}
+
+static void end_member(struct pass *p, pid_t pid) {
+    // The pidfd is of whoever has the number now; if that one is a member, so is the one that it means, or it
+    // is gone.
+    cleanup_fd int fd = sys_pidfd_open(pid, 0);
+    if (judge(p, pid) != MEMBER)
+        return;
+    if (fd < 0 || sys_pidfd_send_signal(fd, SIGKILL) < 0)
+        (void)kill(pid, SIGKILL);
+}
+
+static void consider(struct pass *p, pid_t pid) {
+    switch (judge(p, pid)) {
+    case OTHER:
+        return;
+    case BLIND:
+    case DOUBTFUL:
+        p->found.unsure++;
+        return;
+    case MEMBER:
+        p->found.n++;
+        p->found.some = pid;
+        if (p->kill)
+            end_member(p, pid);
+    }
+}
+
+static int walk(struct pass *p, struct error *err) {
+    static const char what[] = "read /proc";
+    // For two at a time: what is read has to be looked at at once. A chain that forks and exits gets new
+    // numbers all the time, so the end of the walk runs after it until it has it.
+    enum { TWO = 64 };
+    char buf[TWO + sizeof(struct dirent64)] __attribute__((aligned(8)));
+    cleanup_fd int dir = openat(p->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return error_set(err, "members.failed", errno, "%s", what);
+    long n;
+    p->found = (struct members){ 0 };
+    while ((n = syscall(SYS_getdents64, dir, buf, TWO)) > 0)
+        for (long at = 0; at < n;) {
+            const struct dirent64 *d = (const struct dirent64 *)(buf + at);
+            uint64_t pid;
+            at += d->d_reclen;
+            if (str_to_u64(d->d_name, INT32_MAX, &pid) && pid > 1)
+                consider(p, (pid_t)pid);
+        }
+    return n < 0 ? error_set(err, "members.failed", errno, "%s", what) : 0;
+}
+
+// What is proved by a process that the walk finds late counts for those before it, too.
+static int look(struct pass *p, struct error *err) {
+    p->proved = 0;
+    if (walk(p, err) < 0)
+        return -1;
+    return p->proved && p->found.unsure ? walk(p, err) : 0;
+}
+
+// True: there is something to look for.
+static bool begin(struct pass *p, const struct member_identity *id) {
+    struct file_id own;
+    p->id = id;
+    p->bare = true;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
+        bool have = namespace_of(p->proc, getpid(), i, &own) == 0;
+        if (have && i == MEMBER_USER)
+            p->own_user = own;
+        // The number of a namespace that is gone may be that of ours by now.
+        if (have && !same_file(own, id->namespaces[i].file))
+            p->namespaces[i] = id->namespaces[i];
+        if (id->namespaces[i].file.ino)
+            p->bare = false;
+    }
+    struct stat_line line;
+    for (pid_t pid = getpid(); pid > 0 && p->n_spared < ANCESTORS; pid = line.parent) {
+        p->spared[p->n_spared++] = pid;
+        if (!read_stat(p->proc, pid, &line))
+            break;
+    }
+    return !p->bare ||
+           (id->root.ino && stat_of(p->proc, getpid(), "root", &own) == 0 && !same_file(own, id->root));
+}
+
+static int run(const struct member_identity *id, int timeout_ms, bool kill_, struct members *out,
+               struct error *err) {
+    int64_t end = now_ms() + timeout_ms;
+    struct pass p = { .kill = kill_ };
+    *out = (struct members){ 0 };
+    // Whatever it was: it did not live through a reboot.
+    if (!str_eq(id->payload.boot_id, proc_boot_id()))
+        return 0;
+    cleanup_fd int proc = open_proc(err);
+    if (proc < 0)
+        return -1;
+    p.proc = proc;
+    if (!begin(&p, id))
+        return no_identity(err);
+    for (int nap = 1;; nap = nap < LONGEST_NAP ? nap * 2 : nap) {
+        if (look(&p, err) < 0)
+            return -1;
+        *out = p.found;
+        if (!kill_ || p.found.n == 0)
+            return 0;
+        if (now_ms() >= end)
+            break;
+        poll(NULL, 0, nap);
+    }
+    error_set(err, "kill.timeout", 0, "%zu processes of the container still run %d s after SIGKILL", out->n,
+              timeout_ms / 1000);
+    return error_hint(err, "they may be in uninterruptible sleep: see /proc/%d/stack", (int)out->some);
+}
+
+int members_find(const struct member_identity *id, struct members *out, struct error *err) {
+    return run(id, 0, false, out, err);
+}
+
+int members_kill(const struct member_identity *id, int timeout_ms, struct members *out, struct error *err) {
+    return run(id, timeout_ms, true, out, err);
+}
+
+// ---------------------------------------------------------------- as text
+
+const char *members_text(const struct member_identity *id, struct arena *a) {
+    const char *text =
+        arena_printf(a, "%llx:%llx", (unsigned long long)id->root.dev, (unsigned long long)id->root.ino);
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
+        const struct namespace_id *n = &id->namespaces[i];
+        text = arena_printf(a, "%s %llx:%llx:%llx", text, (unsigned long long)n->file.dev,
+                            (unsigned long long)n->file.ino, (unsigned long long)n->unique);
+    }
+    return text;
+}
+
+static bool read_number(const char **at, uint64_t *out) {
+    char *end;
+    errno = 0;
+    *out = strtoull(*at, &end, 16);
+    bool read = end != *at && errno == 0;
+    *at = *end ? end + 1 : end;
+    return read;
+}
+
+bool members_read(const char *text, struct member_identity *out) {
+    *out = (struct member_identity){ 0 };
+    bool read = text && read_number(&text, &out->root.dev) && read_number(&text, &out->root.ino);
+    for (int i = 0; i < N_MEMBER_NAMESPACES && read; i++) {
+        struct namespace_id *n = &out->namespaces[i];
+        read = read_number(&text, &n->file.dev) && read_number(&text, &n->file.ino) &&
+               read_number(&text, &n->unique);
+    }
+    return read;
+}

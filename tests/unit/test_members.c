@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests of K3: members of a container are found by its namespaces or its root when its supervisor has been
+// killed, and nobody else is.
+#include "config.h"
+
+#include "tests/unit/supervisor_test.h"
+
+#include <grp.h>
+#include <sched.h>
+#include <sys/capability.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "runtime/launch/members.h"
+
+// ---------------------------------------------------------------- payloads
+
+static char root[] = "/tmp/nook-unit-members.XXXXXX";
+
+static void enter(int flags, bool new_root) {
+    if ((flags && unshare(flags) < 0) || (new_root && (chroot(root) < 0 || chdir("/") < 0)))
+        _exit(96);
+    // Who is nobody makes no user namespaces.
+    if ((flags & CLONE_NEWUSER) && (fd_write_file(AT_FDCWD, "/proc/self/setgroups", "deny", 4) < 0 ||
+                                    fd_write_file(AT_FDCWD, "/proc/self/uid_map", "0 0 1", 5) < 0 ||
+                                    fd_write_file(AT_FDCWD, "/proc/self/gid_map", "0 0 1", 5) < 0))
+        _exit(94);
+}
+
+// Says 'r' when it can be identified, then makes what the test wants.
+static payload_fn inner;
+static int flags;
+static bool new_root;
+
+static int contained(int report) {
+    enter(flags, new_root);
+    say(report, 'r');
+    return inner(report);
+}
+
+static void chain(int report) {
+    if (fork() != 0)
+        return;
+    bool first = true;
+    for (;;) {
+        if (fork() != 0)
+            _exit(0);
+        if (first)
+            say(report, 'd');
+        first = false;
+        setsid();
+    }
+}
+
+static int chain_and_daemon(int report) {
+    daemonize(-1);
+    chain(report);
+    return sleep_on();
+}
+
+// A container in the container, without any namespace of ours.
+static int nested(int report) {
+    if (fork() == 0) {
+        setsid();
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) == 0 &&
+            mount("t", "/tmp", "tmpfs", 0, NULL) == 0 && chroot("/tmp") == 0)
+            say(report, 'd');
+        sleep_on();
+    }
+    return sleep_on();
+}
+
+static int as_nobody(int report) {
+    if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+        _exit(95);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 1); // as execve would have it
+    return with_daemon(report);
+}
+
+// ---------------------------------------------------------------- helpers
+
+static struct members found;
+
+// The one child: the payload.
+static pid_t payload_of(const struct tree *t) {
+    char path[64], text[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)t->supervisor, (int)t->supervisor);
+    assert_true(fd_read_small(AT_FDCWD, path, text, sizeof(text)) > 0);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static struct tree make(payload_fn fn, int with_flags, bool with_root, struct member_identity *id) {
+    inner = fn;
+    flags = with_flags;
+    new_root = with_root;
+    struct tree t = tree_start(contained);
+    assert_int_equal(tree_hear(&t), 'r');
+    check_rc(members_identify(payload_of(&t), ~0ULL, NULL, id, &error), 0);
+    assert_int_equal(tree_hear(&t), 'd');
+    return t;
+}
+
+static void lose_supervisor(const struct tree *t) {
+    assert_int_equal(kill(t->supervisor, SIGKILL), 0);
+    assert_killed(await(t->supervisor), SIGKILL);
+    // The payload dies of it, its daemons do not.
+    assert_false(tree_is_gone(t, 10));
+}
+
+static void finish(struct tree *t) {
+    assert_true(tree_is_gone(t, LIMIT_MS));
+    tree_close(t);
+}
+
+static pid_t bystander(void) {
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(sleep_on());
+    return pid;
+}
+
+static void is_well(pid_t pid) {
+    assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+    kill(pid, SIGKILL);
+    await(pid);
+}
+
+// ---------------------------------------------------------------- found
+
+static const struct place {
+    const char *name;
+    int flags;
+    bool root;
+} places[] = {
+    { "mount and UTS namespaces", CLONE_NEWNS | CLONE_NEWUTS, false },
+    { "user, mount and UTS namespaces", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS, false },
+    { "a root only", 0, true },
+    { "a UTS namespace and a root", CLONE_NEWUTS, true },
+};
+enum { N_PLACES = sizeof(places) / sizeof(places[0]) };
+
+static void kill_all(payload_fn fn, const struct place *place) {
+    struct member_identity id;
+    struct tree t = make(fn, place->flags, place->root, &id);
+    pid_t other = bystander();
+    lose_supervisor(&t);
+    check_rc(members_find(&id, &found, &error), 0);
+    if (fn != chain_and_daemon)
+        assert_int_equal(found.n, 1);
+    int64_t begin = now_ms();
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    if (!tree_is_gone(&t, 200))
+        fail_msg("%s: something lives on", place->name);
+    assert_true(now_ms() - begin < LIMIT_MS);
+    check_rc(members_find(&id, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+    is_well(other);
+    finish(&t);
+}
+
+static void daemons(void **state) {
+    (void)state;
+    for (int i = 0; i < N_PLACES; i++)
+        kill_all(with_daemon, &places[i]);
+}
+
+static void chains(void **state) {
+    (void)state;
+    for (int i = 0; i < N_PLACES; i++)
+        kill_all(chain_and_daemon, &places[i]);
+}
+
+static void hundred_times(void **state) {
+    (void)state;
+    int64_t begin = now_ms();
+    for (int i = 0; i < 100; i++)
+        kill_all(i % 2 ? with_daemon : chain_and_daemon, &places[i / 2 % N_PLACES]);
+    printf("100 kills: %lld ms on average, all in all\n", (long long)(now_ms() - begin) / 100);
+}
+
+static void nested_user_namespace(void **state) {
+    (void)state;
+    kill_all(nested, &places[1]);
+}
+
+// The supervisor lives, and its set is there.
+static void living_container(void **state) {
+    (void)state;
+    struct member_identity id;
+    struct tree t = make(with_daemon, CLONE_NEWNS, false, &id);
+    check_rc(members_find(&id, &found, &error), 0);
+    assert_int_equal(found.n, id.namespaces[MEMBER_MOUNT].unique ? 2 : 0);
+    check_rc(supervisor_ask_kill(t.dir, LIMIT_MS, &error), 0);
+    assert_killed(await(t.supervisor), SIGKILL);
+    check_rc(members_find(&id, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+    finish(&t);
+}
+
+// ---------------------------------------------------------------- not taken for members
+
+static void no_identity(void **state) {
+    (void)state;
+    struct member_identity id;
+    pid_t pid = bystander();
+    check_rc(members_identify(pid, ~0ULL, NULL, &id, &error), -1);
+    assert_string_equal(error.code, "members.no-identity");
+    is_well(pid);
+    // An identity that says nothing, or that of ourselves, finds nobody.
+    id = (struct member_identity){ 0 };
+    assert_int_equal(proc_identify(getpid(), &id.payload), 0);
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), -1);
+    assert_string_equal(error.code, "members.no-identity");
+    struct stat st;
+    assert_int_equal(stat("/", &st), 0);
+    id.root = (struct file_id){ st.st_dev, st.st_ino };
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), -1);
+    assert_string_equal(error.code, "members.no-identity");
+    assert_int_equal(stat("/proc/self/ns/mnt", &st), 0);
+    id.namespaces[MEMBER_MOUNT].file = (struct file_id){ st.st_dev, st.st_ino };
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+}
+
+static void another_boot(void **state) {
+    (void)state;
+    struct member_identity id;
+    struct tree t = make(with_daemon, CLONE_NEWNS, false, &id);
+    lose_supervisor(&t);
+    struct member_identity old = id;
+    old.payload.boot_id[0] ^= 1;
+    check_rc(members_kill(&old, LIMIT_MS, &found, &error), 0);
+    assert_false(tree_is_gone(&t, 10));
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    finish(&t);
+}
+
+// Two of them in one root, which is all that bare isolation leaves to know them by.
+static void same_root(void **state) {
+    (void)state;
+    struct member_identity id, other_id;
+    struct tree other = make(with_daemon, 0, true, &other_id), t = make(with_daemon, 0, true, &id);
+    lose_supervisor(&t);
+    // The other one is older; and the other way round it is below its supervisor.
+    id.payload.start_time = other_id.payload.start_time;
+    check_rc(members_find(&id, &found, &error), 0);
+    assert_int_equal(found.n, 1);
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    finish(&t);
+    assert_false(tree_is_gone(&other, 10));
+    lose_supervisor(&other);
+    check_rc(members_kill(&other_id, LIMIT_MS, &found, &error), 0);
+    finish(&other);
+}
+
+// Calls itself a supervisor to be spared.
+static int pretender(int report) {
+    prctl(PR_SET_NAME, SUPERVISOR_NAME);
+    return with_daemon(report);
+}
+
+static void pretended_supervisor(void **state) {
+    (void)state;
+    kill_all(pretender, &places[2]);
+}
+
+// Kernels that do not tell namespaces apart beyond their numbers, which are used again.
+static void numbers_only(void **state) {
+    (void)state;
+    struct member_identity id;
+    struct tree t = make(with_daemon, CLONE_NEWNS | CLONE_NEWUTS, false, &id);
+    bool told = id.namespaces[MEMBER_MOUNT].unique;
+    lose_supervisor(&t);
+    struct member_identity changed = id;
+    if (told) {
+        // Another namespace with the same number.
+        for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+            changed.namespaces[i].unique += changed.namespaces[i].unique != 0;
+        changed.namespaces[MEMBER_UTS].file.ino = 0;
+        check_rc(members_kill(&changed, LIMIT_MS, &found, &error), 0);
+        assert_int_equal(found.unsure, 0);
+        assert_false(tree_is_gone(&t, 10));
+    }
+    changed = id;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        changed.namespaces[i].unique = 0;
+    changed.root.ino++; // nobody in it has the container's root
+    check_rc(members_kill(&changed, LIMIT_MS, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+    assert_int_equal(found.unsure, 1);
+    assert_false(tree_is_gone(&t, 10));
+    // Nobody older is one.
+    changed.root = id.root;
+    changed.payload.start_time += 1000 * 1000;
+    check_rc(members_kill(&changed, LIMIT_MS, &found, &error), 0);
+    assert_false(tree_is_gone(&t, 10));
+    changed.payload = id.payload;
+    check_rc(members_kill(&changed, LIMIT_MS, &found, &error), 0);
+    finish(&t);
+}
+
+// One has the root, the other one has gone to another root: both are in the namespace, so both are members.
+static int two_roots(int report) {
+    daemonize(-1);
+    if (fork() == 0) {
+        setsid();
+        if (chroot("/proc") < 0)
+            _exit(95);
+        say(report, 'd');
+        sleep_on();
+    }
+    return sleep_on();
+}
+
+static void one_proves_the_other(void **state) {
+    (void)state;
+    struct member_identity id;
+    struct tree t = make(two_roots, CLONE_NEWNS, false, &id);
+    id.namespaces[MEMBER_MOUNT].unique = 0;
+    lose_supervisor(&t);
+    check_rc(members_find(&id, &found, &error), 0);
+    assert_int_equal(found.n, 2);
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    finish(&t);
+}
+
+// ---------------------------------------------------------------- with few rights
+
+static void without(const cap_value_t *list, int n) {
+    cap_t caps = cap_get_proc();
+    if (!caps || cap_set_flag(caps, CAP_EFFECTIVE, n, list, CAP_CLEAR) < 0 ||
+        cap_set_flag(caps, CAP_PERMITTED, n, list, CAP_CLEAR) < 0 || cap_set_proc(caps) < 0)
+        _exit(90);
+    cap_free(caps);
+}
+
+static int kill_without(const cap_value_t *list, int n, const struct member_identity *id) {
+    without(list, n);
+    uid_t uid = (uid_t)geteuid();
+    if (members_kill(id, LIMIT_MS, &found, &error) < 0)
+        return 91;
+    // The ids are what they were.
+    char text[1024];
+    if (geteuid() != uid || fd_read_small(AT_FDCWD, "/proc/self/status", text, sizeof(text)) < 0 ||
+        !strstr(text, "\nUid:\t0\t0\t0\t0\n") || !strstr(text, "\nGid:\t0\t0\t0\t0\n"))
+        return 92;
+    return (int)(found.n * 10 + (found.unsure > 0));
+}
+
+static int in_child(const cap_value_t *list, int n, const struct member_identity *id) {
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(kill_without(list, n, id));
+    int status = await(pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void without_ptrace(void **state) {
+    (void)state;
+    const cap_value_t few[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID };
+    struct member_identity id;
+    struct tree t = make(as_nobody, CLONE_NEWNS, false, &id);
+    kill(payload_of(&t), SIGKILL);
+    kill(t.supervisor, SIGKILL);
+    await(t.supervisor);
+    assert_false(tree_is_gone(&t, 10));
+    // It cannot be looked at: counted, and left alone.
+    assert_int_equal(in_child(few, 4, &id), 1);
+    assert_false(tree_is_gone(&t, 10));
+    // With its own ids it can.
+    int code = in_child(few, 2, &id);
+    assert_true(code == 0 || code == 1); // others of this machine may be out of sight
+    finish(&t);
+}
+
+// ---------------------------------------------------------------- main
+
+static int setup(void **state) {
+    return !mkdtemp(root) || adopt(state) < 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return rmdir(root);
+}
+
+#define clean_test(f) cmocka_unit_test_teardown(f, clean)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        clean_test(daemons),
+        clean_test(chains),
+        clean_test(hundred_times),
+        clean_test(nested_user_namespace),
+        clean_test(living_container),
+        clean_test(no_identity),
+        clean_test(another_boot),
+        clean_test(same_root),
+        clean_test(pretended_supervisor),
+        clean_test(numbers_only),
+        clean_test(one_proves_the_other),
+        clean_test(without_ptrace),
+    };
+    if (geteuid() != 0) {
+        printf("needs root: skipped\n");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
