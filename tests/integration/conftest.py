@@ -35,6 +35,15 @@ def pytest_configure(config):
     os.umask(0o022)
 
 
+def pytest_generate_tests(metafunc):
+    """A test with the mark isolations(NAME, ...) runs once in each of them (harness.Box.isolate): on a module, for all its
+    tests; on a test, instead of the module's."""
+    mark = metafunc.definition.get_closest_marker("isolations")
+    if mark and "box" in metafunc.fixturenames:
+        metafunc.fixturenames.append("isolation")
+        metafunc.parametrize("isolation", mark.args)
+
+
 def pytest_report_header(config):
     return f"nook: {config.nook_binary}"
 
@@ -126,9 +135,10 @@ def make_box(nook, tmp, tag, tools):
 
 
 @pytest.fixture
-def box(make_box):
+def box(make_box, request):
     """One bundle and its container."""
-    return make_box()
+    parameters = getattr(request.node, "callspec", None)
+    return make_box().isolate(parameters.params.get("isolation", "oci") if parameters else "oci")
 
 
 @pytest.fixture
