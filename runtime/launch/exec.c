@@ -123,7 +123,6 @@ static int make_plan(struct execution *x, struct error *err) {
         .chrooted = is_weaker && !pivoted(r),
         .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) ||
                  (x->own.permitted & (1ULL << CAP_SYS_ADMIN)),
-        .permitted = x->own.permitted,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
     };

@@ -134,8 +134,7 @@ void adapt_process(struct adaptation *ad) {
     }
     bool lost = false;
     if (ad->pl->enter == STEP_CHROOT)
-        ad->process->capabilities =
-            plan_without_chroot(ad->process, ad->pl->host->permitted, &lost, ad->pl->a);
+        ad->process->capabilities = plan_without_chroot(ad->process->capabilities, &lost, ad->pl->a);
     if (lost)
         adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
     if (ad->pl->p->supervised)

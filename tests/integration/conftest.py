@@ -71,7 +71,7 @@ def session_dir():
 @pytest.fixture(scope="session")
 def tools(session_dir):
     """Paths of the static helper programs (see tools/)."""
-    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place")}
+    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place", "escape")}
     out["pod_filter"] = compile_tool(TOOLS / "pod_filter.c", session_dir / "pod_filter", ["-lseccomp"])
     out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
     for path in out.values():
