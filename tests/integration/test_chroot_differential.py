@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import look
 from differential import Outside, Run, Setup
 from differential_cases import CASES
 
@@ -205,6 +206,32 @@ def test_the_report_lists_every_difference(ask, name):
     assert {e.code for e in entries} == case.reports, entries
     assert not [e for e in unseen if e.code not in case.unseen], "reported, but nothing differs"
     assert case.unseen <= {e.code for e in unseen}, "said to be unseen, but seen"
+
+
+@pytest.mark.parametrize("script, code", [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143),
+                                          ("ulimit -c 0; kill -SEGV $$", 139), ("exec /no/such", 127)])
+@pytest.mark.parametrize("pids", ["own", "shared"])
+def test_the_same_exit_code(box, nook, script, code, pids):
+    box.sh(f"echo said; {script}")
+    if pids == "shared":
+        box.no_namespace("pid")
+    elif "kill" in script:  # PID 1 takes no such signal from within
+        box.sh(f"echo said; sh -c '{script}'; exit $?")
+    for isolation in ("oci", "chroot"):
+        nook.globals = [f"--isolation={isolation}"]
+        r = box.run()
+        assert (r.rc, r.out) == (code, "said\n"), (isolation, r)
+
+
+@pytest.mark.parametrize("place", ["/proc", "/sys", "/sys/fs/cgroup"])
+def test_the_outer_file_systems_are_not_remounted_by_another_name(box, nook, place):
+    """In the root a link leads there, so that the planner does not see it; the host must not feel it."""
+    os.symlink(place, box.rootfs / "link")
+    box.mount("/link", None, None, ["remount", "hidepid=2"] if place == "/proc" else ["remount", "ro"])
+    nook.globals = ["--isolation=chroot"]
+    before = [vars(m) for m in look.mounts()]
+    box.refuse("refused to remount", place)
+    assert [vars(m) for m in look.mounts()] == before
 
 
 # ---------------------------------------------------------------- the comparison itself
