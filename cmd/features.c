@@ -13,6 +13,13 @@
 #include "runtime/config/words.h"
 #include "runtime/process/seccomp.h"
 
+static void write_enabled(struct json *j, const char *name, bool enabled) {
+    json_object(j, name);
+    json_bool(j, "enabled", enabled);
+    json_object_end(j);
+}
+
+#ifdef HAVE_SECCOMP
 // Words that the parser knows only to refuse them by name.
 static const char *const refused_words[] = { "SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
                                              NULL };
@@ -32,14 +39,7 @@ static void write_words(struct json *j, const char *name, const char *const *wor
     json_array_end(j);
 }
 
-static void write_enabled(struct json *j, const char *name, bool enabled) {
-    json_object(j, name);
-    json_bool(j, "enabled", enabled);
-    json_object_end(j);
-}
-
 static void write_seccomp(struct json *j) {
-#ifdef HAVE_SECCOMP
     json_object(j, "seccomp");
     json_bool(j, "enabled", true);
     write_words(j, "actions", config_seccomp_actions);
@@ -48,10 +48,12 @@ static void write_seccomp(struct json *j) {
     write_words(j, "knownFlags", config_seccomp_flags);
     write_words(j, "supportedFlags", config_seccomp_flags);
     json_object_end(j);
-#else
-    write_enabled(j, "seccomp", false);
-#endif
 }
+#else
+static void write_seccomp(struct json *j) {
+    write_enabled(j, "seccomp", false);
+}
+#endif
 
 static void write_linux(struct json *j) {
     json_object(j, "linux");

@@ -19,9 +19,11 @@
 
 enum { LONGEST_NAP = 16 }; // ms
 
-// Field 3 (state) and field 22 (start time) of /proc/PID/stat, proc(5). 0, or -1 with errno.
-static int read_stat(pid_t pid, char *state, uint64_t *start_time) {
+// Fields 3 (state), 20 (number of threads) and 22 (start time) of /proc/PID/stat, proc(5). The state is the
+// first thread's: it can be a zombie while others live. 0, or -1 with errno.
+static int read_stat(pid_t pid, bool *dead, uint64_t *start_time) {
     char path[32], text[1024];
+    uint64_t threads = 0;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) < 0)
@@ -32,15 +34,19 @@ static int read_stat(pid_t pid, char *state, uint64_t *start_time) {
         errno = EINVAL;
         return -1;
     }
-    *state = p[2];
+    char state = p[2];
     char *rest = p + 2, *word = NULL, *next = NULL;
     word = strtok_r(rest, " ", &next);
-    for (int field = 3; word && field < 22; field++)
+    for (int field = 3; word && field < 22; field++) {
+        if (field == 20 && !str_to_u64(word, UINT64_MAX, &threads))
+            break;
         word = strtok_r(NULL, " ", &next);
+    }
     if (!word || !str_to_u64(word, UINT64_MAX, start_time)) {
         errno = EINVAL;
         return -1;
     }
+    *dead = state == 'X' || state == 'x' || (state == 'Z' && threads <= 1);
     return 0;
 }
 
@@ -55,9 +61,9 @@ const char *proc_boot_id(void) {
 }
 
 int proc_identify(pid_t pid, struct proc_id *out) {
-    char state;
+    bool dead;
     *out = (struct proc_id){ .pid = pid };
-    if (read_stat(pid, &state, &out->start_time) < 0) {
+    if (read_stat(pid, &dead, &out->start_time) < 0) {
         if (errno == ENOENT)
             errno = ESRCH;
         return -1;
@@ -73,24 +79,24 @@ static enum proc_status status_without_stat(pid_t pid) {
 }
 
 enum proc_status proc_check(const struct proc_id *id) {
-    char state;
+    bool dead;
     uint64_t start_time;
 
     if (id->pid <= 0 || !str_eq(id->boot_id, proc_boot_id()))
         return PROC_GONE;
-    if (read_stat(id->pid, &state, &start_time) < 0)
+    if (read_stat(id->pid, &dead, &start_time) < 0)
         return status_without_stat(id->pid);
     if (start_time != id->start_time)
         return PROC_GONE;
-    return state == 'Z' || state == 'X' || state == 'x' ? PROC_ZOMBIE : PROC_ALIVE;
+    return dead ? PROC_ZOMBIE : PROC_ALIVE;
 }
 
 // Does that pid still belong to the process with that identity (which may be a zombie)?
 static int verify(const struct proc_id *id) {
-    char state;
+    bool dead;
     uint64_t start_time;
 
-    if (read_stat(id->pid, &state, &start_time) < 0) {
+    if (read_stat(id->pid, &dead, &start_time) < 0) {
         if (errno == ENOENT)
             errno = ESRCH;
         return -1;

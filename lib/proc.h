@@ -19,7 +19,8 @@ enum proc_status { PROC_GONE, PROC_ZOMBIE, PROC_ALIVE };
 // process).
 int proc_identify(pid_t pid, struct proc_id *out);
 
-// Does that very process still exist? Another boot, another start time: PROC_GONE. State Z or X: PROC_ZOMBIE.
+// Does that very process still exist? Another boot, another start time: PROC_GONE. State Z or X, and no
+// other thread of it is left: PROC_ZOMBIE.
 enum proc_status proc_check(const struct proc_id *id);
 
 // A process that is held on to: by a pidfd where the kernel gives one, else (no pidfd_open(2), or a seccomp

@@ -85,6 +85,12 @@ static int step_label(struct init *in, const struct step *s, struct error *err) 
     return p->selinux_label ? labels_set_selinux(in->rootfs.proc_fd, p->selinux_label, err) : 0;
 }
 
+// A root that was entered by chroot(2) holds in whoever cannot do that again: the program, but hooks as well.
+static int step_drop_chroot(struct init *in, const struct step *s, struct error *err) {
+    (void)in, (void)s;
+    return capabilities_give_up(CAP_SYS_CHROOT, err);
+}
+
 static bool has_seccomp(const struct init *in) {
     return in->seccomp.len > 0;
 }
@@ -147,6 +153,7 @@ const init_step init_process_steps[N_STEP_OPS] = {
     [STEP_CWD] = step_cwd,
     [STEP_FIND_EXECUTABLE] = step_find_executable,
     [STEP_START_CONTAINER_HOOKS] = step_start_container_hooks,
+    [STEP_DROP_CHROOT] = step_drop_chroot,
     [STEP_RLIMITS] = step_rlimits,
     [STEP_STDIO] = step_stdio,
     [STEP_LABEL] = step_label,

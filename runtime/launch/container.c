@@ -281,18 +281,25 @@ static int step_supervise(struct launch *l, const struct step *s, struct error *
     return 0;
 }
 
-// From here on it can be asked; and it is not dumpable any more, which the program may not see.
-static int await_supervisor(struct launch *l, struct error *err) {
-    if (!l->clone.supervisor)
+// By what all of the container's processes will be known, should the supervisor die.
+static int identify_members(struct launch *l, struct error *err) {
+    if (!l->clone.supervisor || l->state.members)
         return 0;
-    if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
-        return -1;
     struct member_identity identity;
     struct file_id root = { l->plan->root.dev, l->plan->root.ino };
     if (members_identify(l->child.init, l->state.namespaces, &root, &identity, err) < 0)
         return -1;
     l->state.members = members_text(&identity, l->arena);
     return 0;
+}
+
+// From here on it can be asked; and it is not dumpable any more, which the program may not see.
+static int await_supervisor(struct launch *l, struct error *err) {
+    if (!l->clone.supervisor)
+        return 0;
+    if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
+        return -1;
+    return identify_members(l, err);
 }
 
 static void close_supervisor(struct launch *l) {
@@ -389,6 +396,9 @@ static const parent_step parent_steps[N_STEP_OPS] = {
 
 static int give_maps(struct launch *l, struct error *err) {
     const struct plan *p = l->plan;
+    // Later it is not dumpable, and its namespaces can be seen with CAP_SYS_PTRACE only.
+    if (identify_members(l, err) < 0)
+        return -1;
     return p->uid_map ? clone_write_id_maps(l->child.init, p->uid_map, p->gid_map, err) : 0;
 }
 

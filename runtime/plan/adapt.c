@@ -104,12 +104,6 @@ static bool has_admin(const struct adaptation *ad) {
     return planner_is_new(ad->pl, NS_USER) || (ad->pl->host->permitted & (1ULL << CAP_SYS_ADMIN));
 }
 
-// What the process has when the config lists nothing; a new user namespace begins with all.
-static uint64_t inherited_capabilities(const struct adaptation *ad) {
-    uint64_t all = (1ULL << (CAP_LAST_CAP + 1)) - 1;
-    return planner_is_new(ad->pl, NS_USER) ? all : ad->pl->host->permitted;
-}
-
 // Without a PID namespace the container's processes and its supervisor see each other. Signals are kept
 // inside by Landlock, or by ids that are not the supervisor's.
 static bool has_supervisor_ids(const struct adaptation *ad) {
@@ -140,8 +134,7 @@ void adapt_process(struct adaptation *ad) {
     }
     bool lost = false;
     if (ad->pl->enter == STEP_CHROOT)
-        ad->process->capabilities =
-            plan_without_chroot(ad->process, inherited_capabilities(ad), &lost, ad->pl->a);
+        ad->process->capabilities = plan_without_chroot(ad->process->capabilities, &lost, ad->pl->a);
     if (lost)
         adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
     if (ad->pl->p->supervised)

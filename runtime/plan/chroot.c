@@ -358,6 +358,7 @@ static void settle_root(struct adaptation *ad) {
         l->rootfs_propagation = MS_PRIVATE;
     }
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
+    pl->weak_root = pl->enter == STEP_CHROOT;
     if (pl->request->no_pivot)
         adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");
     else if (pl->enter == STEP_CHROOT)
@@ -477,6 +478,7 @@ struct plan *plan_bare(const struct spec *spec, const struct plan_request *given
                           .err = err,
                           .best_effort = true,
                           .outer_terminal = true,
+                          .weak_root = true,
                           .enter = STEP_CHROOT };
     struct adaptation ad;
     struct plan_request *kept = arena_alloc(a, sizeof(*kept));

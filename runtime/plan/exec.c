@@ -13,7 +13,7 @@ static const struct spec_process *adapt(const struct plan_exec_request *request,
     struct spec_process *copy = arena_alloc(a, sizeof(*copy));
     *copy = *request->process;
     if (request->chrooted)
-        copy->capabilities = plan_without_chroot(request->process, request->permitted, &lost, a);
+        copy->capabilities = plan_without_chroot(request->process->capabilities, &lost, a);
     if (needs_no_new_privs)
         copy->no_new_privileges = true;
     return copy;
@@ -43,6 +43,8 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     if (request->in_cgroup)
         plan_add(&p->child, a, STEP_CGROUP_ATTACH, NULL);
     plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
+    if (request->chrooted)
+        plan_add(&p->child, a, STEP_DROP_CHROOT, "/capabilities");
     plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
     if (request->keyring)
         plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;

@@ -66,10 +66,12 @@ enum step_op {
     STEP_WAIT_HOOKS,
     STEP_CREATE_CONTAINER_HOOKS,
     STEP_PIVOT_ROOT,
-    STEP_MOVE_ROOT, // --no-pivot
-    STEP_CHROOT,    // no mount namespace of its own
-    STEP_SYSCTL,    // operand: key_value
-    STEP_MASK,      // operand: text
+    STEP_MOVE_ROOT,   // --no-pivot
+    STEP_CHROOT,      // no mount namespace of its own, or no way to pivot
+    STEP_LIFT_ROOT,   // before chroot: nothing but an empty directory is above the root
+    STEP_DROP_CHROOT, // after it: CAP_SYS_CHROOT goes for good
+    STEP_SYSCTL,      // operand: key_value
+    STEP_MASK,        // operand: text
     STEP_READONLY_PATH,
     STEP_ROOT_PROPAGATION, // operand: flags
     STEP_READONLY_ROOT,
@@ -196,10 +198,9 @@ struct plan_exec_request {
     bool in_cgroup;      // there are cgroups to enter
     const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
-    bool supervised;    // it gets a supervisor of its own
-    bool chrooted;      // the root was entered by chroot(2): CAP_SYS_CHROOT is left out
-    bool admin;         // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
-    uint64_t permitted; // our own capabilities, for a process that does not say which it has
+    bool supervised; // it gets a supervisor of its own
+    bool chrooted;   // the root was entered by chroot(2): CAP_SYS_CHROOT goes
+    bool admin;      // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
     const char *console_socket, *pid_file;
 };
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);

@@ -93,6 +93,11 @@ int rootfs_pivot(struct rootfs *r, struct error *err);
 // root_fd is moved over "/" (MS_MOVE) and entered by chroot.
 int rootfs_no_pivot(struct rootfs *r, struct error *err);
 
+// Before rootfs_chroot, where mounting is allowed: covers "/" with a read-only tmpfs and moves root_fd's
+// mount into it. Whoever gets out of the chroot upwards (by the capabilities of a user namespace that it may
+// join) finds an empty directory, and the kernel still takes the process for one in a chroot.
+int rootfs_lift(struct rootfs *r, struct error *err);
+
 // chroot(2) into root_fd and chdir "/": for the chroot isolation.
 int rootfs_chroot(struct rootfs *r, struct error *err);
 

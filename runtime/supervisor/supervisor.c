@@ -101,7 +101,10 @@ static void end_like(int status) {
     unsigned long *words = (unsigned long *)&others;
     memset(&others, 0xff, sizeof(others));
     words[(sig - 1) / (int)(8 * sizeof(long))] &= ~(1UL << ((sig - 1) % (int)(8 * sizeof(long))));
-    (void)signal(sig, SIG_DFL);
+    // A caller may have had glibc's own ignored, which signal(2) of glibc refuses to change. Zeroes are
+    // SIG_DFL.
+    static const unsigned long action[16];
+    (void)syscall(SYS_rt_sigaction, sig, action, NULL, sizeof(uint64_t));
     (void)kill(getpid(), sig);
     block(SIG_SETMASK, &others);
     _exit(128 + sig); // PID 1 does not die of signals

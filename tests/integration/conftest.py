@@ -35,6 +35,15 @@ def pytest_configure(config):
     os.umask(0o022)
 
 
+def pytest_generate_tests(metafunc):
+    """A test with the mark isolations(NAME, ...) runs once in each of them (harness.Box.isolate): on a module, for all its
+    tests; on a test, instead of the module's."""
+    mark = metafunc.definition.get_closest_marker("isolations")
+    if mark and "box" in metafunc.fixturenames:
+        metafunc.fixturenames.append("isolation")
+        metafunc.parametrize("isolation", mark.args)
+
+
 def pytest_report_header(config):
     return f"nook: {config.nook_binary}"
 
@@ -62,7 +71,7 @@ def session_dir():
 @pytest.fixture(scope="session")
 def tools(session_dir):
     """Paths of the static helper programs (see tools/)."""
-    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place")}
+    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place", "escape")}
     out["pod_filter"] = compile_tool(TOOLS / "pod_filter.c", session_dir / "pod_filter", ["-lseccomp"])
     out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
     for path in out.values():
@@ -135,9 +144,10 @@ def make_box(nook, tmp, tag, tools):
 
 
 @pytest.fixture
-def box(make_box):
+def box(make_box, request):
     """One bundle and its container."""
-    return make_box()
+    parameters = getattr(request.node, "callspec", None)
+    return make_box().isolate(parameters.params.get("isolation", "oci") if parameters else "oci")
 
 
 @pytest.fixture

@@ -101,6 +101,15 @@ static struct tree make(payload_fn fn, int with_flags, bool with_root, struct me
     return t;
 }
 
+// The payload may still be dying.
+static size_t find_until(const struct member_identity *id, size_t want) {
+    int64_t end = now_ms() + LIMIT_MS;
+    do
+        check_rc(members_find(id, &found, &error), 0);
+    while (found.n != want && now_ms() < end);
+    return found.n;
+}
+
 static void lose_supervisor(const struct tree *t) {
     assert_int_equal(kill(t->supervisor, SIGKILL), 0);
     assert_killed(await(t->supervisor), SIGKILL);
@@ -145,9 +154,8 @@ static void kill_all(payload_fn fn, const struct place *place) {
     struct tree t = make(fn, place->flags, place->root, &id);
     pid_t other = bystander();
     lose_supervisor(&t);
-    check_rc(members_find(&id, &found, &error), 0);
     if (fn != chain_and_daemon)
-        assert_int_equal(found.n, 1);
+        assert_int_equal(find_until(&id, 1), 1);
     int64_t begin = now_ms();
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     if (!tree_is_gone(&t, 200))
@@ -244,8 +252,7 @@ static void same_root(void **state) {
     lose_supervisor(&t);
     // The other one is older; and the other way round it is below its supervisor.
     id.payload.start_time = other_id.payload.start_time;
-    check_rc(members_find(&id, &found, &error), 0);
-    assert_int_equal(found.n, 1);
+    assert_int_equal(find_until(&id, 1), 1);
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     finish(&t);
     assert_false(tree_is_gone(&other, 10));
@@ -288,7 +295,7 @@ static void numbers_only(void **state) {
     changed.root.ino++; // nobody in it has the container's root
     check_rc(members_kill(&changed, LIMIT_MS, &found, &error), 0);
     assert_int_equal(found.n, 0);
-    assert_int_equal(found.unsure, 1);
+    assert_true(found.unsure > 0);
     assert_false(tree_is_gone(&t, 10));
     // Nobody older is one.
     changed.root = id.root;
@@ -319,8 +326,7 @@ static void one_proves_the_other(void **state) {
     struct tree t = make(two_roots, CLONE_NEWNS, false, &id);
     id.namespaces[MEMBER_MOUNT].unique = 0;
     lose_supervisor(&t);
-    check_rc(members_find(&id, &found, &error), 0);
-    assert_int_equal(found.n, 2);
+    assert_int_equal(find_until(&id, 2), 2);
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     finish(&t);
 }

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,6 +140,42 @@ static void zombies_are_told_from_the_living(void **state) {
     assert_int_equal(errno, ESRCH);
     assert_int_equal(proc_identify(pid, &id), -1);
     assert_int_equal(errno, ESRCH);
+}
+
+static void *live_on(void *arg) {
+    for (;;)
+        pause();
+    return arg;
+}
+
+// Java does so, and so may a container's program.
+static void a_process_without_its_first_thread_lives(void **state) {
+    (void)state;
+    struct proc_id id;
+    cleanup_proc struct proc_handle p;
+    char path[32], text[256] = "";
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pthread_create(&thread, NULL, live_on, NULL) == 0)
+            syscall(SYS_exit, 0);
+        _exit(1);
+    }
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    for (int i = 0; i < 1000 && !strstr(text, ") Z "); i++) {
+        poll(NULL, 0, 5);
+        assert_true(fd_read_small(AT_FDCWD, path, text, sizeof(text)) > 0);
+    }
+    assert_non_null(strstr(text, ") Z "));
+    assert_int_equal(proc_identify(pid, &id), 0);
+    assert_int_equal(proc_check(&id), PROC_ALIVE);
+    assert_int_equal(proc_hold(&id, &p), 0);
+    assert_false(proc_wait(&p, 10));
+    assert_int_equal(proc_signal(&p, SIGKILL), 0);
+    assert_true(proc_wait(&p, 5000));
+    assert_int_equal(proc_check(&id), PROC_ZOMBIE);
+    reap(pid);
 }
 
 static void names_with_parentheses_are_read_right(void **state) {
@@ -319,6 +357,7 @@ int main(void) {
         cmocka_unit_test(identifies_itself),
         cmocka_unit_test(reused_pids_and_other_boots_are_gone),
         cmocka_unit_test(zombies_are_told_from_the_living),
+        cmocka_unit_test(a_process_without_its_first_thread_lives),
         cmocka_unit_test(names_with_parentheses_are_read_right),
         cmocka_unit_test(fallbacks),
         cmocka_unit_test(namespaces_are_joined),
