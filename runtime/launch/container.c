@@ -288,8 +288,10 @@ static int await_supervisor(struct launch *l, struct error *err) {
     if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
         return -1;
     struct member_identity identity;
-    struct file_id root = { l->plan->root.dev, l->plan->root.ino };
-    if (members_identify(l->child.init, l->state.namespaces, &root, &identity, err) < 0)
+    struct member_facts facts = { .made = l->state.namespaces,
+                                  .root = { l->plan->root.dev, l->plan->root.ino },
+                                  .own_dev = l->plan->own_dev };
+    if (members_identify(l->child.init, &facts, &identity, err) < 0)
         return -1;
     l->state.members = members_text(&identity, l->arena);
     return 0;

@@ -148,6 +148,7 @@ static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const ch
     struct rootfs_mount *r = plan_new(ad, m, where);
     r->real_place = true;
     r->flags &= ~(unsigned long)MS_RDONLY; // it is filled first
+    ad->pl->p->own_dev = str_eq(m->type, "tmpfs");
 }
 
 static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {

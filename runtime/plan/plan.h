@@ -151,6 +151,7 @@ struct plan {
     const char *kill;       // how all of its processes are found: "pid-namespace", "cgroup", "supervisor"
     bool supervised;        // STEP_SUPERVISE is there
     bool scope_signals;     // STEP_SIGNAL_SCOPE is there
+    bool own_dev;           // chroot: at /dev is a tmpfs that is made for the container
     struct plan_finding *findings; // what the isolation does not give
     size_t n_findings;
     struct steps parent, child, final;
