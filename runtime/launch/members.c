@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,11 +43,6 @@ static const char *const files[N_MEMBER_NAMESPACES] = {
     [MEMBER_MOUNT] = "mnt",
     [MEMBER_UTS] = "uts",
     [MEMBER_USER] = "user",
-};
-static const uint64_t flags[N_MEMBER_NAMESPACES] = {
-    [MEMBER_MOUNT] = CLONE_NEWNS,
-    [MEMBER_UTS] = CLONE_NEWUTS,
-    [MEMBER_USER] = CLONE_NEWUSER,
 };
 
 static int64_t now_ms(void) {
@@ -87,52 +81,39 @@ static int no_identity(struct error *err) {
         "of its own");
 }
 
-// The tmpfs must be another one than ours, or it would be no mark of the container.
-static void identify_dev(int proc, pid_t payload, struct tmpfs_id *out) {
-    struct tmpfs_id ours;
-    if (procfs_dev_tmpfs(proc, payload, 0, out) < 0 || procfs_dev_tmpfs(proc, getpid(), 0, &ours) < 0 ||
-        (out->dev == ours.dev && out->id == ours.id))
-        *out = (struct tmpfs_id){ 0 };
-}
-
-static int identify_namespaces(int proc, pid_t payload, uint64_t made, struct member_identity *out, bool *any,
-                               struct error *err) {
-    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
-        struct file_id theirs, ours;
-        if (!(made & flags[i]))
-            continue;
-        if (namespace_of(proc, payload, i, &theirs) < 0 || namespace_of(proc, getpid(), i, &ours) < 0) {
-            // A kernel without that kind has none that could be its own.
-            if (errno == ENOENT && i != MEMBER_MOUNT)
-                continue;
-            return error_set(err, "members.failed", errno, "look at the %s namespace of pid %d", files[i],
-                             (int)payload);
-        }
-        if (file_id_equal(theirs, ours))
-            continue;
-        cleanup_fd int fd = open_namespace(proc, payload, i);
-        out->namespaces[i] = (struct namespace_id){ theirs, unique_of(fd, i) };
-        *any = true;
-    }
+static int identify_namespace(int proc, int kind, int fd, struct member_identity *out, struct error *err) {
+    struct file_id ours;
+    struct stat st;
+    if (fstat(fd, &st) < 0 || namespace_of(proc, getpid(), kind, &ours) < 0)
+        return error_set(err, "members.failed", errno, "look at the %s namespace", files[kind]);
+    struct file_id theirs = { st.st_dev, st.st_ino };
+    if (!file_id_equal(theirs, ours))
+        out->namespaces[kind] = (struct namespace_id){ theirs, unique_of(fd, kind) };
     return 0;
 }
 
-int members_identify(pid_t payload, const struct member_facts *facts, struct member_identity *out,
+static bool has_namespaces(const struct member_identity *id) {
+    bool any = false;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        any = any || id->namespaces[i].file.ino;
+    return any;
+}
+
+int members_identify(pid_t payload, const struct member_marks *marks, struct member_identity *out,
                      struct error *err) {
     struct file_id own_root;
-    bool any = false;
-    *out = (struct member_identity){ 0 };
+    *out = (struct member_identity){ .root = marks->root };
     cleanup_fd int proc = procfs_open(err);
-    if (proc < 0 || identify_namespaces(proc, payload, facts->made, out, &any, err) < 0)
+    if (proc < 0)
         return -1;
-    out->root = facts->root;
-    if ((!out->root.ino && procfs_file(proc, payload, "root", &out->root) < 0) ||
-        procfs_file(proc, getpid(), "root", &own_root) < 0)
-        return error_set(err, "members.failed", errno, "look at the root of pid %d", (int)payload);
-    if (!any && file_id_equal(out->root, own_root))
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        if (marks->namespaces[i] >= 0 && identify_namespace(proc, i, marks->namespaces[i], out, err) < 0)
+            return -1;
+    if (procfs_file(proc, getpid(), "root", &own_root) < 0 ||
+        (marks->dev >= 0 && procfs_tmpfs(marks->dev, &out->dev) < 0))
+        return error_set(err, "members.failed", errno, "look at the root");
+    if (!has_namespaces(out) && file_id_equal(out->root, own_root))
         return no_identity(err);
-    if (facts->own_dev)
-        identify_dev(proc, payload, &out->dev);
     if (proc_identify(payload, &out->payload) < 0)
         return error_set(err, "members.failed", errno, "look at pid %d", (int)payload);
     return 0;

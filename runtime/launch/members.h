@@ -40,11 +40,11 @@ struct member_identity {
     struct tmpfs_id dev; // of its own /dev; id 0: none
 };
 
-// What the runtime knows of a container.
-struct member_facts {
-    uint64_t made;       // CLONE_NEW* of the namespaces that may be its own; the others are not looked at
-    struct file_id root; // ino 0: to be looked at
-    bool own_dev;        // at its /dev is a tmpfs that was made for it
+// What a container has alone. A namespace that it has joined is no mark: others are in there as well.
+struct member_marks {
+    int namespaces[N_MEMBER_NAMESPACES]; // descriptors, or -1
+    int dev;                             // the tmpfs at its /dev, which was made for it, or -1
+    struct file_id root;
 };
 
 struct members {
@@ -54,12 +54,9 @@ struct members {
                    // in a namespace with the right number of which nothing proves that it is the container's
 };
 
-// Takes the identity of a payload that is in its namespaces and its root already. The caller is in the
-// namespaces in which nook was called. 0, or -1 with *err; "members.no-identity": nothing tells it from other
-// processes.
-// Without CAP_SYS_PTRACE we may see neither the root nor all namespaces of a process that is not dumpable, as
-// init is: what is known need not be looked at.
-int members_identify(pid_t payload, const struct member_facts *facts, struct member_identity *out,
+// Makes the identity of a container. The caller is in the namespaces in which nook was called: what is not
+// other than those tells nothing. 0, or -1 with *err; "members.no-identity": nothing does.
+int members_identify(pid_t payload, const struct member_marks *marks, struct member_identity *out,
                      struct error *err);
 
 // The identity, but for its payload, as text for state.json, and back; false when the text is none.

@@ -58,27 +58,32 @@ int procfs_file(int proc, pid_t pid, const char *name, struct file_id *out) {
     return 0;
 }
 
+int procfs_tmpfs(int fd, struct tmpfs_id *out) {
+    struct statfs fs;
+    struct stat st;
+    *out = (struct tmpfs_id){ 0 };
+    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+        return -1;
+    if (fs.f_type == TMPFS_MAGIC) {
+        _Static_assert(sizeof(out->id) == sizeof(fs.f_fsid), "fsid_t has 64 bits");
+        memcpy(&out->id, &fs.f_fsid, sizeof(out->id));
+        out->dev = st.st_dev;
+    }
+    return 0;
+}
+
 int procfs_dev_tmpfs(int proc, pid_t pid, uint64_t dev, struct tmpfs_id *out) {
     const int flags = AT_STATX_DONT_SYNC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
     char path[32];
     struct statx x;
-    struct statfs fs;
     *out = (struct tmpfs_id){ 0 };
     snprintf(path, sizeof(path), "%d/root/dev", (int)pid);
     if (statx(proc, path, flags, STATX_TYPE, &x) < 0)
         return -1;
-    uint64_t on = makedev(x.stx_dev_major, x.stx_dev_minor);
-    if (dev && on != dev)
+    if (makedev(x.stx_dev_major, x.stx_dev_minor) != dev)
         return 0;
     cleanup_fd int fd = openat(proc, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstatfs(fd, &fs) < 0)
-        return -1;
-    if (fs.f_type == TMPFS_MAGIC) {
-        memcpy(&out->id, &fs.f_fsid,
-               sizeof(out->id) < sizeof(fs.f_fsid) ? sizeof(out->id) : sizeof(fs.f_fsid));
-        out->dev = on;
-    }
-    return 0;
+    return fd < 0 ? -1 : procfs_tmpfs(fd, out);
 }
 
 // ---------------------------------------------------------------- stat and status

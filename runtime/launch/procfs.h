@@ -23,13 +23,16 @@ int procfs_open(struct error *err);
 // that a container's process serves need not answer. 0, or -1 with errno.
 int procfs_file(int proc, pid_t pid, const char *name, struct file_id *out);
 
-// The tmpfs that is mounted at /dev in a process's root. Its id is random; 0: it is none, or the kernel does
-// not tell (before 5.13).
+// A tmpfs. Its id is random; 0: it is none, or the kernel does not tell (before 5.13).
 struct tmpfs_id {
     uint64_t dev, id;
 };
 
-// Looks at it if it is on the device `dev` (0: whatever it is on). 0, or -1 with errno.
+// The one that a descriptor is on. 0, or -1 with errno.
+int procfs_tmpfs(int fd, struct tmpfs_id *out);
+
+// The one at /dev in a process's root, if it is on the device `dev`; else nothing is asked. 0, or -1 with
+// errno.
 int procfs_dev_tmpfs(int proc, pid_t pid, uint64_t dev, struct tmpfs_id *out);
 
 struct procfs_stat {

@@ -370,6 +370,8 @@ static struct plan *finish(struct adaptation *ad) {
     pl->p->process = ad->process;
     pl->p->root_entry = root_entry(pl);
     planner_after_mounts(pl);
+    if (pl->p->supervised)
+        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
     planner_clone(pl);
     planner_final(pl);
     return pl->p;

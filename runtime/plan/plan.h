@@ -74,6 +74,7 @@ enum step_op {
     STEP_ROOT_PROPAGATION, // operand: flags
     STEP_READONLY_ROOT,
     STEP_FIND_EXECUTABLE, // as the container's user, in its cwd
+    STEP_SHOW_MARKS,      // what the container's processes will be known by; operand: flags, CLONE_NEW*
 
     // By init, after `start`.
     STEP_WAIT_START,
