@@ -370,8 +370,11 @@ static struct plan *finish(struct adaptation *ad) {
     pl->p->process = ad->process;
     pl->p->root_entry = root_entry(pl);
     planner_after_mounts(pl);
-    if (pl->p->supervised)
+    if (pl->p->supervised) {
         planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
+        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
+    }
     planner_clone(pl);
     planner_final(pl);
     return pl->p;
