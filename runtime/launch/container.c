@@ -337,6 +337,10 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     l->clone.entry = init_main;
     l->clone.arg = &l->init;
     int rc = clone_process(&l->clone, &l->in_cgroup, &l->child, err);
+    // Who is root in there, and has as many capabilities as we have, must not trace us. (Of another user the
+    // files in /proc/self would not be ours any more.) Init still can be looked at.
+    if (rc == 0 && geteuid() == 0)
+        prctl(PR_SET_DUMPABLE, 0);
     process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);

@@ -505,6 +505,7 @@ struct plan *plan_bare(const struct spec *spec, const struct plan_request *given
     *kept = request;
     struct plan *p = planner_begin(&pl, "bare");
     p->root.late = true;
+    p->image_dev = true;
     adapt_begin(&ad, &pl, true);
     adapt_find(&ad, LOSS_MOUNT_NS_SHARED, "/linux/namespaces", "isolation");
     adapt_namespaces(&ad);

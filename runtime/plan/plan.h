@@ -155,6 +155,7 @@ struct plan {
     bool supervised;        // STEP_SUPERVISE is there
     bool scope_signals;     // STEP_SIGNAL_SCOPE is there
     bool own_dev;           // chroot: at /dev is a tmpfs that is made for the container
+    bool image_dev;         // bare: /dev is whatever the image has
     struct plan_finding *findings; // what the isolation does not give
     size_t n_findings;
     struct steps parent, child, final;
@@ -202,6 +203,7 @@ struct plan_exec_request {
     bool seccomp;
     bool supervised; // it gets a supervisor of its own
     bool chrooted;   // the root was entered by chroot(2): CAP_SYS_CHROOT goes
+    bool image_dev;  // as in struct plan
     bool admin;      // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
     const char *console_socket, *pid_file;
 };

@@ -438,6 +438,11 @@ static void what_keeps_signals_from_the_supervisor(void **state) {
     check_order(&p->final, STEP_SIGNAL_SCOPE, STEP_USER);
     p = plan(CONFIG(PROCESS(",'noNewPrivileges':true") LINUX("")));
     check_order(&p->final, STEP_USER, STEP_SIGNAL_SCOPE);
+    // So it is where a cgroup finds the container's processes, but not if it is to share its pids.
+    place.can[PLACE_CGROUP].errnum = 0;
+    assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
+    assert_false(plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'}]}"))->scope_signals);
+    refuse(PLACE_CGROUP, "read-only");
     // Neither: it says so.
     host.permitted = 0;
 #define JOINED_USER ",'linux':{'namespaces':[{'type':'user','path':'/proc/1/ns/user'},{'type':'pid'}]}"
