@@ -72,7 +72,7 @@ static int step_rlimits(struct init *in, const struct step *s, struct error *err
 static int step_stdio(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct spec_user *user = &in->plan->process->user;
-    if (stdio_reopen_null(err) < 0)
+    if (stdio_reopen_null(in->plan->image_dev, err) < 0)
         return -1;
     return stdio_fix_owner(user->uid, user->gid, err);
 }

@@ -120,6 +120,7 @@ static int make_plan(struct execution *x, struct error *err) {
         .seccomp = r->spec->linux_.seccomp != NULL,
         .supervised = state_is_supervised(r->state),
         .chrooted = is_weaker && !pivoted(r),
+        .image_dev = r->state->isolation && str_eq(r->state->isolation, "bare"),
         .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) ||
                  (x->own.permitted & (1ULL << CAP_SYS_ADMIN)),
         .console_socket = r->console_socket,

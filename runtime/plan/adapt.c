@@ -116,11 +116,15 @@ static bool has_supervisor_ids(const struct adaptation *ad) {
     return false;
 }
 
-static void shield_supervisor(struct adaptation *ad) {
+// Who asked for a PID namespace does not mean to signal what is outside, be it by kill(-1).
+static void scope_signals(struct adaptation *ad) {
     bool landlock = ad->place && ad->place->landlock_abi >= 6;
+    bool supervised = ad->pl->p->supervised;
+    if (!supervised && !ad->pids_lost)
+        return;
     if (landlock && (ad->process->no_new_privileges || has_admin(ad)))
         ad->pl->p->scope_signals = true;
-    else if (has_supervisor_ids(ad))
+    else if (supervised && has_supervisor_ids(ad))
         adapt_find(ad, LOSS_SUPERVISOR_EXPOSED, "/process/noNewPrivileges",
                    landlock ? "no-new-privileges" : "no-landlock");
 }
@@ -137,6 +141,5 @@ void adapt_process(struct adaptation *ad) {
         ad->process->capabilities = plan_without_chroot(ad->process->capabilities, &lost, ad->pl->a);
     if (lost)
         adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
-    if (ad->pl->p->supervised)
-        shield_supervisor(ad);
+    scope_signals(ad);
 }

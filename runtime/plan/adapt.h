@@ -13,7 +13,8 @@ struct adaptation {
     struct spec *spec;            // the copy
     struct spec_process *process; // its process, a copy too; NULL: none
     const struct host_place *place;
-    bool bare; // chroot(2) is all that there is
+    bool bare;      // chroot(2) is all that there is
+    bool pids_lost; // the config's PID namespace cannot be had
 };
 
 // Makes the copies; pl->spec is the copy from here on.

@@ -45,6 +45,7 @@ static void settle(struct adaptation *ad, enum spec_namespace_kind kind) {
     } else if (!n->path && !adapt_can(ad, kinds[kind].ability)) {
         adapt_refused(ad, kinds[kind].shared, field_of(ad, kind), kinds[kind].ability);
         n->present = false;
+        ad->pids_lost = ad->pids_lost || kind == NS_PID;
     }
 }
 

@@ -149,6 +149,7 @@ static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const ch
     struct rootfs_mount *r = plan_new(ad, m, where);
     r->real_place = true;
     r->flags &= ~(unsigned long)MS_RDONLY; // it is filled first
+    ad->pl->p->own_dev = str_eq(m->type, "tmpfs");
 }
 
 static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {
@@ -383,6 +384,11 @@ static struct plan *finish(struct adaptation *ad) {
     pl->p->process = ad->process;
     pl->p->root_entry = root_entry(pl);
     planner_after_mounts(pl);
+    if (pl->p->supervised) {
+        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
+        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
+    }
     planner_clone(pl);
     planner_final(pl);
     return pl->p;
@@ -499,6 +505,7 @@ struct plan *plan_bare(const struct spec *spec, const struct plan_request *given
     *kept = request;
     struct plan *p = planner_begin(&pl, "bare");
     p->root.late = true;
+    p->image_dev = true;
     adapt_begin(&ad, &pl, true);
     adapt_find(&ad, LOSS_MOUNT_NS_SHARED, "/linux/namespaces", "isolation");
     adapt_namespaces(&ad);

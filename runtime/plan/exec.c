@@ -30,6 +30,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     p->isolation = "oci";
     p->process = process;
     p->supervised = request->supervised;
+    p->image_dev = request->image_dev;
     p->root = (struct rootfs_source)ROOTFS_SOURCE_NONE;
 
     if (process->terminal && request->console_socket)
@@ -42,13 +43,16 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
 
     if (request->in_cgroup)
         plan_add(&p->child, a, STEP_CGROUP_ATTACH, NULL);
+    plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
+    // The container's own devpts, unless it has none.
+    if (process->terminal && p->image_dev)
+        plan_add(&p->child, a, STEP_TERMINAL, "/process/terminal")->flags = PLAN_OUTER_TERMINAL;
     plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
     if (request->chrooted)
-        plan_add(&p->child, a, STEP_DROP_CHROOT, "/capabilities");
-    plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
+        plan_add(&p->child, a, STEP_DROP_CHROOT, "/process/capabilities");
     if (request->keyring)
         plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;
-    if (process->terminal)
+    if (process->terminal && !p->image_dev)
         plan_add(&p->child, a, STEP_TERMINAL, "/process/terminal");
     plan_add(&p->child, a, STEP_CWD, "/process/cwd");
     plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/process/args/0");

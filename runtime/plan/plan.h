@@ -76,6 +76,7 @@ enum step_op {
     STEP_ROOT_PROPAGATION, // operand: flags
     STEP_READONLY_ROOT,
     STEP_FIND_EXECUTABLE, // as the container's user, in its cwd
+    STEP_SHOW_MARKS,      // what the container's processes will be known by; operand: flags, CLONE_NEW*
 
     // By init, after `start`.
     STEP_WAIT_START,
@@ -153,6 +154,8 @@ struct plan {
     const char *kill;       // how all of its processes are found: "pid-namespace", "cgroup", "supervisor"
     bool supervised;        // STEP_SUPERVISE is there
     bool scope_signals;     // STEP_SIGNAL_SCOPE is there
+    bool own_dev;           // chroot: at /dev is a tmpfs that is made for the container
+    bool image_dev;         // bare: /dev is whatever the image has
     struct plan_finding *findings; // what the isolation does not give
     size_t n_findings;
     struct steps parent, child, final;
@@ -200,6 +203,7 @@ struct plan_exec_request {
     bool seccomp;
     bool supervised; // it gets a supervisor of its own
     bool chrooted;   // the root was entered by chroot(2): CAP_SYS_CHROOT goes
+    bool image_dev;  // as in struct plan
     bool admin;      // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
     const char *console_socket, *pid_file;
 };

@@ -2,6 +2,7 @@
 """The driver: starts nook as an engine would, makes bundles, and checks that nothing is left behind."""
 
 import copy
+import fcntl
 import json
 import os
 import select
@@ -11,6 +12,7 @@ import socket
 import array
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -481,6 +483,12 @@ class ConsoleSocket:
 
     def close(self):
         self.listener.close()
+
+
+def take_tty():
+    """For a child on a terminal: leads a session whose terminal it is, as a shell does."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def read_pty(fd, until=None, timeout=5):

@@ -176,3 +176,169 @@ def test_hooks_inside_do_not_get_out(escape, mark):
     escape.hook("startContainer", "/bin/sh", ["sh", "-c", f"/bin/escape chroot {mark} > /tmp/said"])
     escape.args("/bin/true").run().ok()
     assert words((escape.rootfs / "tmp/said").read_text()) == {"double chroot": "EPERM"}
+
+
+# -- the runtime's processes -----------------------------------------------------------------------------------------------
+SECRET = {"CI_TOKEN": "hunter2"}
+# Names the files of /proc that hold it, and those of the reader itself, which hold another word: so it can read at all.
+GREP = r'cd /proc; grep -l "[h]unter2" [0-9]*/environ [0-9]*/cmdline 2>/dev/null; grep -q "[c]ontrol" self/environ && echo end'
+SHARED = "chroot+userns", "chroot", "bare"  # the way into the root makes no difference to these
+
+
+def searcher(box, host_mount, caps):
+    give_proc(box, host_mount)
+    box.caps(*caps)
+    return box.env("CONTROL=control").sh(GREP)
+
+
+@isolations(*SHARED)
+@pytest.mark.parametrize("caps", [harness.CAPS, [*DOCKER, "CAP_SYS_PTRACE"]], ids=["few", "ptrace"])
+@pytest.mark.parametrize("image", ["swapped", "re-executed", "on a read-only mount"])
+def test_cve_2021_3602_the_callers_environment_by_run(box, host_mount, tools, image, caps):
+    """However nook keeps its own binary out of reach. (With CAP_SYS_PTRACE and without a user namespace the payload may read
+    every environ: there must be nothing to read.)"""
+    if image == "re-executed":  # open_tree and the PR_SET_MM of prctl are not there
+        box.nook.prefix = [tools["nosys"], "38", "428"]
+    elif image == "on a read-only mount":
+        box.nook.prefix = ["unshare", "-m", "sh", "-ec", 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$@"', "sh"]
+    assert searcher(box, host_mount, caps).run(env=SECRET).out == "end\n"
+
+
+@isolations(*SHARED)
+@pytest.mark.parametrize("caps", [harness.CAPS, [*DOCKER, "CAP_SYS_PTRACE"]], ids=["few", "ptrace"])
+def test_cve_2021_3602_the_callers_environment_by_create(box, make_box, host_mount, caps):
+    """Of another container that waits for start, and, after it, of its supervisor."""
+    waiting = make_box().isolate(box.isolation).sleep()
+    waiting.no_namespace("pid")
+    if box.isolation == "chroot":
+        waiting.nook.globals.append("--cgroup-manager=disabled")
+    waiting.create(env=SECRET)
+    searcher(box, host_mount, caps)
+    assert box.run(env=SECRET).out == "end\n"
+    waiting.start()
+    again = box.run(env=SECRET)
+    assert again.out == "end\n", again
+
+
+@isolations(*SHARED)
+@pytest.mark.parametrize("caps", [harness.CAPS, [*DOCKER, "CAP_SYS_PTRACE"]], ids=["few", "ptrace"])
+def test_cve_2021_3602_the_callers_environment_by_exec(box, host_mount, caps):
+    searcher(box, host_mount, caps).sleep().up()
+    assert box.exec("/bin/sh", "-c", GREP, env=SECRET).out == "end\n"
+
+
+def meddler(box, host_mount):
+    """A payload that waits for pids in /tmp/pids and tries to get into each."""
+    give_proc(box, host_mount)
+    box.no_namespace("pid")  # the numbers are those that kill(2) and ptrace(2) take
+    return box.sh("echo up; until read pids 2>/dev/null </tmp/pids; do usleep 20000; done; for p in $pids; do echo pid: $p; escape into $p; done")
+
+
+def tell(box, *pids):
+    (box.rootfs / "tmp/pids.new").write_text(" ".join(map(str, pids)) + "\n")
+    os.rename(box.rootfs / "tmp/pids.new", box.rootfs / "tmp/pids")
+
+
+def attempts(text):
+    """pid -> way -> word"""
+    out = {}
+    for line in text.splitlines():
+        way, word = line.split(": ", 1)
+        if way == "pid":
+            now = out.setdefault(int(word), {})
+        else:
+            now[way] = word
+    return out
+
+
+def worked(said):
+    return {way for way, word in said.items() if word == "ok"}
+
+
+def runtime_processes():
+    """pid -> name, of all that nook runs for this test."""
+    table, me = look.processes(), os.getpid()
+    found = {}
+    for pid in table:
+        parent = pid
+        while parent in table and parent != me:
+            parent = table[parent]
+        name = Proc(pid).text("comm").strip() if parent == me and pid != me and Proc(pid).alive() else ""
+        if name.startswith("nook"):
+            found[pid] = name
+    return found
+
+
+@isolations(*SHARED)
+@pytest.mark.parametrize("caps,kill", [("few", "cgroup"), ("few", "supervisor"), ("docker", "cgroup"), ("docker", "supervisor"),
+                                       ("as many", "cgroup")])
+def test_the_runtimes_processes_cannot_be_entered(escape, make_box, host_mount, caps, kill):
+    """nook in `run` and in `exec`, an init that waits for start, supervisors: none can be traced, read or written, whatever the
+    payload may do within; and it cannot signal those that it may not see in a PID namespace."""
+    box = meddler(escape, host_mount)
+    if caps == "as many":  # the kernel lets one trace who has no more capabilities
+        box.nook.prefix = ["setpriv", "--bounding-set=-sys_ptrace"]
+        del box.process["capabilities"]
+    else:
+        box.caps(*(DOCKER if caps == "docker" else harness.CAPS))
+    if kill == "supervisor":
+        box.nook.globals.append("--cgroup-manager=disabled")
+        del box.linux["resources"]
+    waiting = make_box()
+    waiting.config, waiting.flags = harness.clone_config(box.config), box.flags
+    if in_userns(box):
+        waiting.userns(host=200000)
+    waiting.create()
+    run = box.spawn_run()
+    wait_until(lambda: "up\n" in run.text(), what="the payload")
+    exec_ = box.nook.spawn("exec", box.id, "/bin/sh", "-c", "echo up; exec probe sleep")
+    wait_until(lambda: "up\n" in exec_.text(), what="the exec")
+    targets = runtime_processes()
+    assert run.pid in targets and exec_.pid in targets and "nook-init" in targets.values(), targets
+    supervised = kill == "supervisor" or box.isolation == "bare"
+    assert ("nook-supervisor" in targets.values()) == supervised, targets
+    tell(box, *targets)
+    said = attempts(run.wait().out.removeprefix("up\n"))
+    assert set(said) == set(targets)
+    allowed = set() if in_userns(box) or supervised else {"signal"}
+    if caps == "as many":
+        allowed |= {"environ", "maps"}  # CAP_PERFMON reads those of every process
+    for pid, ways in said.items():
+        assert len(ways) == 11 and worked(ways) <= allowed, (targets[pid], ways)
+
+
+# -- terminals (1f) --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_a_terminal_is_always_a_new_one(box, console, verb):
+    """Also where there is no devpts in the container: it is one of the outer devpts, but no terminal of the caller's."""
+    look_at = "test -t 0 && test -t 1 && test -t 2 && echo terminal; probe fds; echo end; exec probe sleep"
+    before = set(os.listdir("/dev/pts"))
+    if verb == "run":
+        box.process["terminal"] = True
+        box.sh(look_at).up("--console-socket", console.path)
+    else:
+        box.sleep().up()
+        box.nook("exec", "--tty", "--detach", "--console-socket", console.path, box.id, "/bin/sh", "-c", look_at).silent()
+    master = console.master()
+    lines = harness.read_pty(master, b"end").decode().split("\r\n")
+    assert lines[:2] == ["terminal", "0 1 2 "], lines
+    outer = set(os.listdir("/dev/pts")) - before
+    assert len(outer) == (1 if box.isolation == "bare" else 0), outer
+    os.close(master)
+
+
+def test_the_callers_terminal_is_out_of_reach(box, host_mount):
+    """On the payload's stdio, as the outer /dev/tty, and by number."""
+    give_proc(box, host_mount)
+    if box.isolation == "bare":
+        os.mknod(box.rootfs / "dev/tty", 0o666 | stat.S_IFCHR, os.makedev(5, 0))
+    box.sh("probe tiocsti; probe open rw /dev/tty; probe sys 124 0; echo $$ end").write()
+    master, slave = os.openpty()
+    run = box.nook.spawn("run", "--bundle", box.dir, *box.flags, box.id, stdin=slave, stdout=slave, stderr=slave, preexec=harness.take_tty)
+    os.close(slave)
+    lines = harness.read_pty(master, b"end").decode().split("\r\n")
+    assert run.wait().rc == 0
+    assert lines[0] in ("-1 1", "-1 25") and lines[1] == "6", lines  # EPERM or ENOTTY; ENXIO: no controlling terminal
+    session, pid = lines[2].split()[0], lines[3].split()[0]
+    assert session == pid, "it leads its session"
+    os.close(master)

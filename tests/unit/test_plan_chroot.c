@@ -410,8 +410,11 @@ static void how_the_container_will_be_killed(void **state) {
     assert_string_equal(p->kill, "supervisor");
     assert_true(p->supervised);
     check_order(&p->parent, STEP_SUPERVISE, STEP_CLONE);
-    only(&p->child, STEP_DIE_WITH_PARENT);
-    check_order(&p->final, STEP_USER, STEP_DIE_WITH_PARENT); // D-4: a change of ids takes it back
+    // D-4: a change of ids takes it back, and so does a look as another user.
+    assert_int_equal(count(&p->child, STEP_DIE_WITH_PARENT), 2);
+    assert_int_equal(p->child.list[p->child.n - 1].op, STEP_DIE_WITH_PARENT);
+    only(&p->child, STEP_SHOW_MARKS);
+    check_order(&p->final, STEP_USER, STEP_DIE_WITH_PARENT);
     check_order(&p->final, STEP_DIE_WITH_PARENT, STEP_EXECVE);
     use_place();
     refuse(PLACE_CGROUP, "read-only");
@@ -435,6 +438,11 @@ static void what_keeps_signals_from_the_supervisor(void **state) {
     check_order(&p->final, STEP_SIGNAL_SCOPE, STEP_USER);
     p = plan(CONFIG(PROCESS(",'noNewPrivileges':true") LINUX("")));
     check_order(&p->final, STEP_USER, STEP_SIGNAL_SCOPE);
+    // So it is where a cgroup finds the container's processes, but not if it is to share its pids.
+    place.can[PLACE_CGROUP].errnum = 0;
+    assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
+    assert_false(plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'}]}"))->scope_signals);
+    refuse(PLACE_CGROUP, "read-only");
     // Neither: it says so.
     host.permitted = 0;
 #define JOINED_USER ",'linux':{'namespaces':[{'type':'user','path':'/proc/1/ns/user'},{'type':'pid'}]}"

@@ -198,18 +198,20 @@ static int null_is_a_link(void *arg) {
     CHECK(chroot(in_dir("r")) == 0 && chdir("/") == 0);
     CHECK(dup2(pipes[0], 0) == 0 && dup2(pipes[1], 1) == 1);
     CHECK(fstat(0, &before) == 0);
-    CHECK(stdio_reopen_null(&err) == 0); // 0 and 1 are pipes, 2 is whatever the test has
+    CHECK(stdio_reopen_null(false, &err) == 0); // 0 and 1 are pipes, 2 is whatever the test has
     CHECK(fstat(0, &after) == 0 && before.st_ino == after.st_ino);
     CHECK(dup2(null_fd, 2) == 2);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
+    CHECK(fstat(2, &before) == 0 && stdio_reopen_null(true, &err) == 0);
+    CHECK(fstat(2, &after) == 0 && before.st_ino == after.st_ino); // left alone
     CHECK(unlink("/dev/null") == 0 && mknod("/dev/null", S_IFREG | 0666, 0) == 0);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
     CHECK(unlink("/dev/null") == 0 && mkfifo("/dev/null", 0666) == 0);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
     CHECK(unlink("/dev/null") == 0);
-    CHECK(stdio_reopen_null(&err) == 0); // there is none
+    CHECK(stdio_reopen_null(false, &err) == 0); // there is none
     CHECK(mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
-    CHECK(stdio_reopen_null(&err) == 0);
+    CHECK(stdio_reopen_null(false, &err) == 0);
     CHECK(fstat(2, &after) == 0 && stat("/dev/null", &before) == 0 && after.st_ino == before.st_ino);
     CHECK(after.st_dev == before.st_dev);
     return 0;

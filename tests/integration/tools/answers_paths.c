@@ -23,6 +23,12 @@ static bool is_kernels_file_system(long type) {
     return false;
 }
 
+// Leaves out what there is no room for.
+static void append(char *text, size_t size, const char *between, const char *word) {
+    size_t n = strlen(text);
+    snprintf(text + n, size - n, "%s%s", n ? between : "", word);
+}
+
 static void flags_text(unsigned long f, char text[128]) {
     static const struct {
         unsigned long flag;
@@ -34,7 +40,7 @@ static void flags_text(unsigned long f, char text[128]) {
     text[0] = '\0';
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (f & words[i].flag)
-            strcat(strcat(text, *text ? "," : ""), words[i].word);
+            append(text, 128, ",", words[i].word);
 }
 
 static void tell_file_system(const char *key, const char *path) {
@@ -71,8 +77,7 @@ static void tell_entries(const char *key, const char *path) {
     closedir(d);
     qsort(names, n, sizeof(names[0]), by_name);
     for (size_t i = 0; i < n; free(names[i++]))
-        if (strlen(text) + strlen(names[i]) + 2 < sizeof(text))
-            strcat(strcat(text, names[i]), " ");
+        append(text, sizeof(text), " ", names[i]);
     say(key_of(key, "entries"), "%zu: %s", n, text);
 }
 
