@@ -488,9 +488,8 @@ static void lose_root(struct adaptation *ad) {
     adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "isolation");
 }
 
-struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *request, const struct host *host,
                        struct arena *a, struct error *err) {
-    struct plan_request request = *given;
     struct planner pl = { .spec = spec,
                           .host = host,
                           .a = a,
@@ -502,7 +501,7 @@ struct plan *plan_bare(const struct spec *spec, const struct plan_request *given
     struct adaptation ad;
     struct plan_request *kept = arena_alloc(a, sizeof(*kept));
     pl.request = kept;
-    *kept = request;
+    *kept = *request;
     struct plan *p = planner_begin(&pl, "bare");
     p->root.late = true;
     p->image_dev = true;
