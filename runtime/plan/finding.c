@@ -78,7 +78,9 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
                           "the mount is left out: this isolation makes bind, tmpfs, overlay, proc, sysfs, "
                           "devpts and mqueue mounts only",
                           OCI },
-    [LOSS_MOUNT_RECURSIVE] = { "mount.recursive", false, "the bind takes the mounts below its source along",
+    [LOSS_MOUNT_RECURSIVE] = { "mount.recursive", false,
+                               "the bind takes the mounts below its source along, as nosuid, nodev and "
+                               "noexec as itself",
                                "rbind in the config says the same" },
     [LOSS_MOUNT_READONLY] = { "mount.readonly.recursive", false,
                               "the mounts below the read-only source are read-only, too",
