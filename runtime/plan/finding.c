@@ -9,7 +9,8 @@
 const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     // Namespaces.
     [LOSS_PID_SHARED] = { "ns.pid.shared", false,
-                          "processes outside are visible and may be signalled as far as their ids allow",
+                          "processes outside are visible and may be signalled and traced as far as their ids "
+                          "and capabilities allow",
                           "let PID namespaces be made" },
     [LOSS_NETWORK_SHARED] = { "ns.network.shared", true,
                               "the network is the outer one: its addresses, ports and abstract sockets",
@@ -55,7 +56,8 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     // What the root shows of the outside.
     [LOSS_PROC_OUTER] = { "proc.outer", false,
                           "/proc is the outer one, read-only: outer processes are visible, pids are the "
-                          "outer ones",
+                          "outer ones; without a user namespace or Landlock, those that "
+                          "ptrace(2) allows can be entered",
                           OCI },
     [LOSS_SYS_OUTER] = { "sys.outer", false, "/sys is the outer one, read-only", OCI },
     [LOSS_CGROUP_MOUNT] = { "cgroup.mount.skipped", false,

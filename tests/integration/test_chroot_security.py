@@ -477,3 +477,51 @@ def test_an_outer_device_is_bound_inside(box, session_dir, tmp):
         assert (stat.S_IMODE(s.st_mode), s.st_uid) == (0o644, 0), "the outer node is as it was"
     finally:
         node.unlink()
+
+
+# -- outer processes -----------------------------------------------------------------------------------------------------------
+@isolations(*WITH_MOUNTS)
+@pytest.mark.parametrize("caps", ["few", "docker"])
+def test_the_outer_init_cannot_be_looked_into(box, caps):
+    box.caps(*(DOCKER if caps == "docker" else harness.CAPS)).sh("for n in root cwd fd ns; do ls /proc/1/$n/ >/dev/null && echo $n; done; readlink /proc/1/exe; echo end")
+    said = box.run()
+    assert said.out == ("end\n" if in_userns(box) else "fd\nns\nend\n") and said.err.count("Permission denied") >= 2, said
+
+
+@isolations(*PIVOTED, "bare")
+@pytest.mark.parametrize("who", [NO_CAPABILITIES, USER_NAMESPACE], ids=["no capabilities", "user namespace"])
+@pytest.mark.parametrize("pids", ["own pids", "shared pids"])
+def test_who_is_reachable_outside(escape, host_mount, outsider, mark, who, pids):
+    """A process of the host with the payload's uid and no more capabilities, or in a user namespace that this uid has made. The
+    config that asks for a PID namespace does not reach it: by Landlock (this kernel has it), or by the user namespace that the
+    config may ask for as well. Without either it can be entered, as the report says."""
+    pid = outsider(*who)
+    give_proc(escape, host_mount)
+    if pids == "shared pids":
+        escape.no_namespace("pid")
+    escape.sh(f"escape into {pid}; escape out {mark} {pid} | grep /proc")
+    report = escape.dir.parent / "report.json"
+    said = words(escape.run("--report", report).ok().out)
+    effects = {f["code"]: f["effect"] for f in json.loads(report.read_text())["lost"]}
+    if in_userns(escape) or pids == "own pids" or escape.isolation == "bare":
+        assert worked(said) == set() and said["by /proc"] == "in", said
+    else:
+        assert {"ptrace", "root", "environ"} <= worked(said) and said["by /proc"] == "out by the other", said
+    if escape.isolation != "bare":
+        assert "without a user namespace or Landlock, those that ptrace(2) allows can be entered" in effects["proc.outer"]
+    elif pids == "own pids":
+        assert "traced as far as their ids" in effects["ns.pid.shared"]
+
+
+@isolations("chroot", "bare")
+def test_a_payload_that_kills_all_kills_its_own(box):
+    """As many entrypoints end: kill(-1), which would reach each process outside that has our uid. (Tried in a PID namespace
+    around nook, where it could do no harm to anybody but the witness.)"""
+    if box.isolation == "chroot":
+        box.no_namespace("pid")
+        box.nook.globals.append("--cgroup-manager=disabled")
+        del box.linux["resources"]
+    box.nook.prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                       'sleep 1000 & "$@"; [ "$(cut -d" " -f3 /proc/$!/stat)" = S ] && echo witness', "sh"]
+    said = box.sh("trap : TERM; probe sleep & usleep 300000; kill -TERM -1; wait; echo end").run()
+    assert said.out == "end\nwitness\n", said
