@@ -11,6 +11,7 @@
 #include "runtime/config/mount_options.h"
 #include "runtime/config/parse.h"
 #include "runtime/config/words.h"
+#include "runtime/plan/finding.h"
 #include "runtime/process/seccomp.h"
 
 static void write_enabled(struct json *j, const char *name, bool enabled) {
@@ -87,6 +88,15 @@ static void write_linux(struct json *j) {
     json_object_end(j);
 }
 
+// The codes of what a weaker isolation may not give: docs/isolation.md. Annotations are strings.
+static const char *loss_codes(struct arena *a, bool refused_only) {
+    const char *text = "";
+    for (int i = 0; i < N_PLAN_LOSSES; i++)
+        if (plan_loss_kinds[i].refused || !refused_only)
+            text = arena_printf(a, "%s%s%s", text, *text ? "," : "", plan_loss_kinds[i].code);
+    return text;
+}
+
 static int cmd_features(struct command *c, struct error *err) {
     struct json j;
 
@@ -109,6 +119,9 @@ static int cmd_features(struct command *c, struct error *err) {
 #endif
     json_string(&j, "nook.version", PACKAGE_VERSION);
     json_string(&j, "nook.commit", NOOK_COMMIT);
+    json_string(&j, "nook.isolation.levels", "oci,chroot,bare");
+    json_string(&j, "nook.isolation.codes", loss_codes(c->arena, false));
+    json_string(&j, "nook.isolation.codes.refused", loss_codes(c->arena, true));
     // Engines look for runc's name of this before they offer checkpoints.
     json_string(&j, "org.opencontainers.runc.checkpoint.enabled", "false");
     json_object_end(&j);

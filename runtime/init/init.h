@@ -22,6 +22,9 @@ struct init_hooks {
     size_t n;
 };
 
+// What no process of the container can change, and nobody else has: namespaces of its own, the tmpfs at /dev.
+enum init_mark { MARK_MOUNT, MARK_UTS, MARK_USER, MARK_DEV, N_MARKS };
+
 // Everything init needs, made by the parent before the clone. Descriptors are inherited; all are O_CLOEXEC.
 struct init {
     const struct plan *plan;

@@ -20,6 +20,7 @@ enum message_type {
                           // MESSAGE_GO
     MESSAGE_SOURCE,   // may not reach a source: value = its number (plan_source), with a descriptor of its
                       // "/"; answered by MESSAGE_GO with the opened source
+    MESSAGE_MARK,     // value = enum init_mark, with a descriptor
     MESSAGE_READY,    // everything but the last steps is done
     MESSAGE_TERMINAL, // carries the pty's master as SCM_RIGHTS
     MESSAGE_CLONED,   // from the intermediate that joined a user namespace: value = init's pid

@@ -20,6 +20,7 @@
 #include "runtime/init/steps.h"
 #include "runtime/process/keyring.h"
 #include "runtime/process/labels.h"
+#include "runtime/rootfs/resolve.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -121,6 +122,33 @@ static int step_loopback(struct init *in, const struct step *s, struct error *er
     return 0;
 }
 
+static int show_mark(struct init *in, enum init_mark mark, int fd, struct error *err) {
+    if (fd < 0)
+        return error_set(err, "init.failed", errno, "open what the container's processes are known by");
+    int rc = message_send(in->sock, MESSAGE_MARK, mark, fd);
+    if (rc < 0)
+        error_set(err, "parent.gone", errno, "the runtime ended during create");
+    close(fd);
+    return rc;
+}
+
+// The parent may not look: we are not dumpable, and it may lack CAP_SYS_PTRACE.
+static int step_show_marks(struct init *in, const struct step *s, struct error *err) {
+    static const struct {
+        unsigned long flag;
+        const char *file;
+    } marks[] = { [MARK_MOUNT] = { CLONE_NEWNS, "self/ns/mnt" },
+                  [MARK_UTS] = { CLONE_NEWUTS, "self/ns/uts" },
+                  [MARK_USER] = { CLONE_NEWUSER, "self/ns/user" } };
+    for (int i = MARK_MOUNT; i <= MARK_USER; i++)
+        if ((s->flags & marks[i].flag) &&
+            show_mark(in, i, openat(in->rootfs.proc_fd, marks[i].file, O_RDONLY | O_CLOEXEC), err) < 0)
+            return -1;
+    if (!in->plan->own_dev)
+        return 0;
+    return show_mark(in, MARK_DEV, rootfs_resolve(&in->rootfs, "/dev", ROOTFS_NO_LINKS), err);
+}
+
 static int step_join_namespaces(struct init *in, const struct step *s, struct error *err) {
     int flags = (int)s->flags;
     if (flags && nsset_join(in->container, (uint64_t)flags) < 0) {
@@ -181,6 +209,7 @@ const init_step init_namespace_steps[N_STEP_OPS] = {
     [STEP_TIME_OFFSETS] = step_time_offsets,
     [STEP_LOOPBACK] = step_loopback,
     [STEP_JOIN_NAMESPACES] = step_join_namespaces,
+    [STEP_SHOW_MARKS] = step_show_marks,
     [STEP_NEW_SESSION] = step_new_session,
     [STEP_KEYRING] = step_keyring,
     [STEP_HOSTNAME] = step_hostname,

@@ -51,9 +51,10 @@ struct launch {
     struct clone_request clone;
     struct clone_result child;
     bool in_cgroup;
-    int sock;     // to init
-    int notify;   // run: what the program says to sd_notify, or -1
-    int terminal; // master for the foreground, or -1
+    int sock;           // to init
+    int notify;         // run: what the program says to sd_notify, or -1
+    int terminal;       // master for the foreground, or -1
+    int marks[N_MARKS]; // from init, or -1
     struct init init;
     bool pid_file_written;
     struct foreground foreground;
@@ -286,8 +287,12 @@ static int identify_members(struct launch *l, struct error *err) {
     if (!l->clone.supervisor || l->state.members)
         return 0;
     struct member_identity identity;
-    struct file_id root = { l->plan->root.dev, l->plan->root.ino };
-    if (members_identify(l->child.init, l->state.namespaces, &root, &identity, err) < 0)
+    struct member_marks marks = { .namespaces = { [MEMBER_MOUNT] = l->marks[MARK_MOUNT],
+                                                  [MEMBER_UTS] = l->marks[MARK_UTS],
+                                                  [MEMBER_USER] = l->marks[MARK_USER] },
+                                  .dev = l->marks[MARK_DEV],
+                                  .root = { l->plan->root.dev, l->plan->root.ino } };
+    if (members_identify(l->child.init, &marks, &identity, err) < 0)
         return -1;
     l->state.members = members_text(&identity, l->arena);
     return 0;
@@ -427,6 +432,14 @@ static int give_source(struct launch *l, int32_t number, int their_root, struct 
     return 0;
 }
 
+static int keep_mark(struct launch *l, int32_t mark, int their_fd, struct error *err) {
+    cleanup_fd int fd = their_fd;
+    if (mark < 0 || mark >= N_MARKS || l->marks[mark] >= 0 || fd < 0)
+        return error_set(err, "init.protocol", 0, "init sent an unexpected mark (%d)", (int)mark);
+    l->marks[mark] = fd_steal(&fd);
+    return 0;
+}
+
 static int answer(void *arg, const struct message *m, int fd, struct error *err) {
     struct launch *l = arg;
     int rc = 0;
@@ -445,6 +458,8 @@ static int answer(void *arg, const struct message *m, int fd, struct error *err)
     case MESSAGE_TERMINAL:
         l->terminal = fd;
         return 0;
+    case MESSAGE_MARK:
+        return keep_mark(l, m->value, fd, err);
     default:
         fd_close(&fd);
         return error_set(err, "init.protocol", 0, "init sent an unexpected message (%u)", m->type);
@@ -509,6 +524,8 @@ static void close_all(struct launch *l) {
     fd_close(&l->child.pidfd);
     fd_close(&l->child.init_pidfd);
     fd_close(&l->supervisor_ready);
+    for (int i = 0; i < N_MARKS; i++)
+        fd_close(&l->marks[i]);
     close_supervisor(l);
     fd_close(&l->terminal);
     fd_close(&l->init.image);
@@ -638,6 +655,8 @@ static int prepare(struct launch *l, struct error *err) {
     const struct launch_request *r = l->request;
     for (int i = 0; i < N_NAMESPACES; i++)
         l->clone.join[i] = -1;
+    for (int i = 0; i < N_MARKS; i++)
+        l->marks[i] = -1;
     l->clone.join_user = l->clone.cgroup_fd = l->sock = l->terminal = l->notify = -1;
     l->cgroup_lock = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;

@@ -19,6 +19,8 @@ libnook_a_SOURCES += \
 	runtime/launch/process.h \
 	runtime/launch/recover.c \
 	runtime/launch/recover.h \
+	runtime/launch/procfs.c \
+	runtime/launch/procfs.h \
 	runtime/launch/selfexe.c \
 	runtime/launch/selfexe.h \
 	runtime/launch/start.c

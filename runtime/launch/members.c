@@ -7,10 +7,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,7 +16,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,11 +44,6 @@ static const char *const files[N_MEMBER_NAMESPACES] = {
     [MEMBER_UTS] = "uts",
     [MEMBER_USER] = "user",
 };
-static const uint64_t flags[N_MEMBER_NAMESPACES] = {
-    [MEMBER_MOUNT] = CLONE_NEWNS,
-    [MEMBER_UTS] = CLONE_NEWUTS,
-    [MEMBER_USER] = CLONE_NEWUSER,
-};
 
 static int64_t now_ms(void) {
     struct timespec now = { 0 };
@@ -61,29 +53,10 @@ static int64_t now_ms(void) {
 
 // ---------------------------------------------------------------- one process, in /proc
 
-static struct file_id id_of(const struct stat *st) {
-    return (struct file_id){ st->st_dev, st->st_ino };
-}
-
-static bool same_file(struct file_id a, struct file_id b) {
-    return a.ino && a.ino == b.ino && a.dev == b.dev;
-}
-
-// name: "ns/mnt" and the like, or "root". 0, or -1 with errno.
-static int stat_of(int proc, pid_t pid, const char *name, struct file_id *out) {
-    char path[48];
-    struct stat st;
-    snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
-    if (fstatat(proc, path, &st, 0) < 0)
-        return -1;
-    *out = id_of(&st);
-    return 0;
-}
-
 static int namespace_of(int proc, pid_t pid, int kind, struct file_id *out) {
     char name[16];
     snprintf(name, sizeof(name), "ns/%s", files[kind]);
-    return stat_of(proc, pid, name, out);
+    return procfs_file(proc, pid, name, out);
 }
 
 static int open_namespace(int proc, pid_t pid, int kind) {
@@ -99,53 +72,6 @@ static uint64_t unique_of(int fd, int kind) {
     return fd >= 0 && kind == MEMBER_MOUNT && ioctl(fd, NS_GET_MNTNS_ID, &id) == 0 ? id : 0;
 }
 
-struct stat_line {
-    char name[64], state;
-    pid_t parent;
-    uint64_t start_time;
-};
-
-// proc(5): pid (name) state ppid ... start time is field 22. False: it is gone.
-static bool read_stat(int proc, pid_t pid, struct stat_line *out) {
-    char path[32], text[1024];
-    uint64_t parent = 0;
-    snprintf(path, sizeof(path), "%d/stat", (int)pid);
-    if (fd_read_small(proc, path, text, sizeof(text)) < 0)
-        return false;
-    char *open_ = strchr(text, '('), *close_ = strrchr(text, ')');
-    if (!open_ || !close_ || close_[1] != ' ')
-        return false;
-    *close_ = '\0';
-    str_copy(out->name, sizeof(out->name), open_ + 1);
-    out->state = close_[2];
-    char *next = NULL, *word = strtok_r(close_ + 2, " ", &next);
-    for (int field = 3; word && field < 22; field++) {
-        if (field == 4 && !str_to_u64(word, INT32_MAX, &parent))
-            return false;
-        word = strtok_r(NULL, " ", &next);
-    }
-    out->parent = (pid_t)parent;
-    return word && str_to_u64(word, UINT64_MAX, &out->start_time);
-}
-
-// ---------------------------------------------------------------- the procfs
-
-static int open_proc(struct error *err) {
-    struct statfs fs;
-    char self[16], pid[16];
-    cleanup_fd int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-        return error_set(err, "members.no-proc", 0,
-                         "the container's processes cannot be looked for: no procfs");
-    ssize_t n = readlinkat(proc, "self", self, sizeof(self) - 1);
-    self[n > 0 ? n : 0] = '\0';
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    if (!str_eq(self, pid))
-        return error_set(err, "members.no-proc", 0,
-                         "the container's processes cannot be looked for: /proc is of another PID namespace");
-    return fd_steal(&proc);
-}
-
 // ---------------------------------------------------------------- identity
 
 static int no_identity(struct error *err) {
@@ -155,37 +81,38 @@ static int no_identity(struct error *err) {
         "of its own");
 }
 
-int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+static int identify_namespace(int proc, int kind, int fd, struct member_identity *out, struct error *err) {
+    struct file_id ours;
+    struct stat st;
+    if (fstat(fd, &st) < 0 || namespace_of(proc, getpid(), kind, &ours) < 0)
+        return error_set(err, "members.failed", errno, "look at the %s namespace", files[kind]);
+    struct file_id theirs = { st.st_dev, st.st_ino };
+    if (!file_id_equal(theirs, ours))
+        out->namespaces[kind] = (struct namespace_id){ theirs, unique_of(fd, kind) };
+    return 0;
+}
+
+static bool has_namespaces(const struct member_identity *id) {
+    bool any = false;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        any = any || id->namespaces[i].file.ino;
+    return any;
+}
+
+int members_identify(pid_t payload, const struct member_marks *marks, struct member_identity *out,
                      struct error *err) {
     struct file_id own_root;
-    bool any = false;
-    *out = (struct member_identity){ 0 };
-    cleanup_fd int proc = open_proc(err);
+    *out = (struct member_identity){ .root = marks->root };
+    cleanup_fd int proc = procfs_open(err);
     if (proc < 0)
         return -1;
-    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
-        struct file_id theirs, ours;
-        if (!(made & flags[i]))
-            continue;
-        if (namespace_of(proc, payload, i, &theirs) < 0 || namespace_of(proc, getpid(), i, &ours) < 0) {
-            // A kernel without that kind has none that could be its own.
-            if (errno == ENOENT && i != MEMBER_MOUNT)
-                continue;
-            return error_set(err, "members.failed", errno, "look at the %s namespace of pid %d", files[i],
-                             (int)payload);
-        }
-        if (same_file(theirs, ours))
-            continue;
-        cleanup_fd int fd = open_namespace(proc, payload, i);
-        out->namespaces[i] = (struct namespace_id){ theirs, unique_of(fd, i) };
-        any = true;
-    }
-    if (root)
-        out->root = *root;
-    if ((!root && stat_of(proc, payload, "root", &out->root) < 0) ||
-        stat_of(proc, getpid(), "root", &own_root) < 0)
-        return error_set(err, "members.failed", errno, "look at the root of pid %d", (int)payload);
-    if (!any && same_file(out->root, own_root))
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        if (marks->namespaces[i] >= 0 && identify_namespace(proc, i, marks->namespaces[i], out, err) < 0)
+            return -1;
+    if (procfs_file(proc, getpid(), "root", &own_root) < 0 ||
+        (marks->dev >= 0 && procfs_tmpfs(marks->dev, &out->dev) < 0))
+        return error_set(err, "members.failed", errno, "look at the root");
+    if (!has_namespaces(out) && file_id_equal(out->root, own_root))
         return no_identity(err);
     if (proc_identify(payload, &out->payload) < 0)
         return error_set(err, "members.failed", errno, "look at pid %d", (int)payload);
@@ -216,7 +143,7 @@ enum verdict {
 
 struct evidence {
     unsigned numbers; // bits of the namespaces with the right number
-    bool unique;      // the id is, too
+    bool unique;      // what is right is used once only
     bool root;
 };
 
@@ -232,12 +159,12 @@ static void note(struct evidence *e, const struct namespace_id *want, int kind, 
 // A user namespace made by the container's own is as good as that one.
 static void look_at_user(const struct pass *p, pid_t pid, struct file_id user, struct evidence *e) {
     const struct namespace_id *want = &p->namespaces[MEMBER_USER];
-    if (same_file(user, p->own_user))
+    if (file_id_equal(user, p->own_user))
         return;
     int fd = open_namespace(p->proc, pid, MEMBER_USER);
     for (int i = 0; fd >= 0 && i < USER_NAMESPACES; i++) {
         struct stat st;
-        if (fstat(fd, &st) == 0 && same_file(id_of(&st), want->file)) {
+        if (fstat(fd, &st) == 0 && file_id_equal((struct file_id){ st.st_dev, st.st_ino }, want->file)) {
             note(e, want, MEMBER_USER, fd);
             break;
         }
@@ -260,7 +187,7 @@ static bool gather(const struct pass *p, pid_t pid, struct evidence *e) {
             return false;
         if (i == MEMBER_USER)
             look_at_user(p, pid, is, e);
-        else if (same_file(is, want->file)) {
+        else if (file_id_equal(is, want->file)) {
             cleanup_fd int fd = want->unique ? open_namespace(p->proc, pid, i) : -1;
             note(e, want, i, fd);
         }
@@ -268,24 +195,15 @@ static bool gather(const struct pass *p, pid_t pid, struct evidence *e) {
         if (e->unique)
             return true;
     }
-    if (!p->bare && !e->numbers)
+    if (!p->bare && !e->numbers && !p->id->dev.id)
         return true;
-    if (stat_of(p->proc, pid, "root", &is) < 0)
+    if (procfs_file(p->proc, pid, "root", &is) < 0)
         return false;
-    e->root = same_file(is, p->id->root);
-    return true;
-}
-
-static bool read_ids(int proc, pid_t pid, uid_t *uid, gid_t *gid) {
-    char path[32], text[1024];
-    snprintf(path, sizeof(path), "%d/status", (int)pid);
-    if (fd_read_small(proc, path, text, sizeof(text)) < 0)
-        return false;
-    const char *u = strstr(text, "\nUid:\t"), *g = strstr(text, "\nGid:\t");
-    if (!u || !g)
-        return false;
-    *uid = (uid_t)strtoul(u + 6, NULL, 10);
-    *gid = (gid_t)strtoul(g + 6, NULL, 10);
+    e->root = file_id_equal(is, p->id->root);
+    // Who has unshared all of its namespaces still has the container's mounts in them.
+    struct tmpfs_id dev;
+    if (e->root && p->id->dev.id && procfs_dev_tmpfs(p->proc, pid, p->id->dev.dev, &dev) == 0)
+        e->unique = dev.id == p->id->dev.id;
     return true;
 }
 
@@ -297,7 +215,7 @@ static bool gather_as_they(const struct pass *p, pid_t pid, struct evidence *e) 
     gid_t gid;
     if (gather(p, pid, e))
         return true;
-    if ((errno != EACCES && errno != EPERM) || !read_ids(p->proc, pid, &uid, &gid))
+    if ((errno != EACCES && errno != EPERM) || !procfs_ids(p->proc, pid, &uid, &gid))
         return false;
     gid_t old_gid = (gid_t)raw_setfsgid(gid);
     uid_t old_uid = (uid_t)raw_setfsuid(uid);
@@ -311,11 +229,11 @@ static bool gather_as_they(const struct pass *p, pid_t pid, struct evidence *e) 
 
 // Is there a supervisor above it? One that is in the container's root is a process that calls itself so.
 static bool has_supervisor(const struct pass *p, pid_t pid) {
-    struct stat_line line;
-    for (int i = 0; i < GENERATIONS && pid > 1 && read_stat(p->proc, pid, &line); i++) {
+    struct procfs_stat line;
+    for (int i = 0; i < GENERATIONS && pid > 1 && procfs_stat(p->proc, pid, &line); i++) {
         struct file_id root;
         if (str_eq(line.name, SUPERVISOR_NAME) &&
-            (stat_of(p->proc, pid, "root", &root) < 0 || !same_file(root, p->id->root)))
+            (procfs_file(p->proc, pid, "root", &root) < 0 || !file_id_equal(root, p->id->root)))
             return true;
         pid = line.parent;
     }
@@ -331,14 +249,14 @@ static bool is_spared(const struct pass *p, pid_t pid) {
 
 // May be one for its age and its owner; the kernel's own threads (2 is their parent) are not.
 static bool could_be(const struct pass *p, pid_t pid, bool seen) {
-    struct stat_line line;
+    struct procfs_stat line;
     uid_t uid;
     gid_t gid;
-    if (!read_stat(p->proc, pid, &line) || line.state == 'Z' || line.state == 'X' ||
+    if (!procfs_stat(p->proc, pid, &line) || procfs_is_dead(&line) ||
         line.start_time < p->id->payload.start_time || pid == 2 || line.parent == 2)
         return false;
     // Who is not root made it with its own id, or in a user namespace of its own, which it may look into.
-    return seen || geteuid() == 0 || (read_ids(p->proc, pid, &uid, &gid) && uid == getuid());
+    return seen || geteuid() == 0 || (procfs_ids(p->proc, pid, &uid, &gid) && uid == getuid());
 }
 
 static enum verdict judge(struct pass *p, pid_t pid) {
@@ -346,6 +264,10 @@ static enum verdict judge(struct pass *p, pid_t pid) {
     if (is_spared(p, pid))
         return OTHER;
     bool seen = gather_as_they(p, pid, &e);
+    if (!seen && (errno == ENOENT || errno == ESRCH)) {
+        pid_t other = procfs_other_thread(p->proc, pid);
+        seen = other && gather_as_they(p, other, &e);
+    }
     if (!seen && errno != EACCES && errno != EPERM)
         return OTHER; // gone
     if (seen && e.unique)
@@ -427,19 +349,19 @@ static bool begin(struct pass *p, const struct member_identity *id) {
         if (have && i == MEMBER_USER)
             p->own_user = own;
         // The number of a namespace that is gone may be that of ours by now.
-        if (have && !same_file(own, id->namespaces[i].file))
+        if (have && !file_id_equal(own, id->namespaces[i].file))
             p->namespaces[i] = id->namespaces[i];
         if (id->namespaces[i].file.ino)
             p->bare = false;
     }
-    struct stat_line line;
+    struct procfs_stat line;
     for (pid_t pid = getpid(); pid > 0 && p->n_spared < ANCESTORS; pid = line.parent) {
         p->spared[p->n_spared++] = pid;
-        if (!read_stat(p->proc, pid, &line))
+        if (!procfs_stat(p->proc, pid, &line))
             break;
     }
-    return !p->bare ||
-           (id->root.ino && stat_of(p->proc, getpid(), "root", &own) == 0 && !same_file(own, id->root));
+    return !p->bare || (id->root.ino && procfs_file(p->proc, getpid(), "root", &own) == 0 &&
+                        !file_id_equal(own, id->root));
 }
 
 static int run(const struct member_identity *id, int timeout_ms, bool kill_, struct members *out,
@@ -450,7 +372,7 @@ static int run(const struct member_identity *id, int timeout_ms, bool kill_, str
     // Whatever it was: it did not live through a reboot.
     if (!str_eq(id->payload.boot_id, proc_boot_id()))
         return 0;
-    cleanup_fd int proc = open_proc(err);
+    cleanup_fd int proc = procfs_open(err);
     if (proc < 0)
         return -1;
     p.proc = proc;
@@ -482,8 +404,9 @@ int members_kill(const struct member_identity *id, int timeout_ms, struct member
 // ---------------------------------------------------------------- as text
 
 const char *members_text(const struct member_identity *id, struct arena *a) {
-    const char *text =
-        arena_printf(a, "%llx:%llx", (unsigned long long)id->root.dev, (unsigned long long)id->root.ino);
+    const char *text = arena_printf(a, "%llx:%llx %llx:%llx", (unsigned long long)id->root.dev,
+                                    (unsigned long long)id->root.ino, (unsigned long long)id->dev.dev,
+                                    (unsigned long long)id->dev.id);
     for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
         const struct namespace_id *n = &id->namespaces[i];
         text = arena_printf(a, "%s %llx:%llx:%llx", text, (unsigned long long)n->file.dev,
@@ -503,7 +426,8 @@ static bool read_number(const char **at, uint64_t *out) {
 
 bool members_read(const char *text, struct member_identity *out) {
     *out = (struct member_identity){ 0 };
-    bool read = text && read_number(&text, &out->root.dev) && read_number(&text, &out->root.ino);
+    bool read = text && read_number(&text, &out->root.dev) && read_number(&text, &out->root.ino) &&
+                read_number(&text, &out->dev.dev) && read_number(&text, &out->dev.id);
     for (int i = 0; i < N_MEMBER_NAMESPACES && read; i++) {
         struct namespace_id *n = &out->namespaces[i];
         read = read_number(&text, &n->file.dev) && read_number(&text, &n->file.ino) &&

@@ -7,6 +7,11 @@
 // 6.18). Where it does not, a namespace counts as the container's only while a process in it also has the
 // container's root, and nothing that lives below some other container's supervisor is touched; bare isolation
 // has the latter as well.
+//
+// A process may unshare all of its namespaces, if it has CAP_SYS_ADMIN or makes a user namespace. It is known
+// by its user namespace, which descends from the container's own, or by the tmpfs at /dev, which no copy of
+// the mounts can take off. Who has neither, because the container has no user namespace and it has gone to a
+// root of its own making, is not found once the supervisor is dead.
 #ifndef NOOK_RUNTIME_LAUNCH_MEMBERS_H
 #define NOOK_RUNTIME_LAUNCH_MEMBERS_H
 
@@ -18,10 +23,7 @@
 #include "lib/arena.h"
 #include "lib/error.h"
 #include "lib/proc.h"
-
-struct file_id {
-    uint64_t dev, ino; // ino 0: none
-};
+#include "runtime/launch/procfs.h"
 
 enum member_namespace { MEMBER_MOUNT, MEMBER_UTS, MEMBER_USER, N_MEMBER_NAMESPACES };
 
@@ -35,6 +37,14 @@ struct member_identity {
     struct proc_id payload; // nobody who is older can be a member; numbers mean nothing after a reboot
     struct namespace_id namespaces[N_MEMBER_NAMESPACES];
     struct file_id root;
+    struct tmpfs_id dev; // of its own /dev; id 0: none
+};
+
+// What a container has alone. A namespace that it has joined is no mark: others are in there as well.
+struct member_marks {
+    int namespaces[N_MEMBER_NAMESPACES]; // descriptors, or -1
+    int dev;                             // the tmpfs at its /dev, which was made for it, or -1
+    struct file_id root;
 };
 
 struct members {
@@ -44,14 +54,9 @@ struct members {
                    // in a namespace with the right number of which nothing proves that it is the container's
 };
 
-// Takes the identity of a payload that is in its namespaces and its root already. The caller is in the
-// namespaces in which nook was called. 0, or -1 with *err; "members.no-identity": nothing tells it from other
-// processes.
-//
-// `made`: CLONE_NEW* of the namespaces that may be the container's; the others are not looked at, nor is the
-// payload's root when it is given: without CAP_SYS_PTRACE we may see neither of a process that is not
-// dumpable, as init is.
-int members_identify(pid_t payload, uint64_t made, const struct file_id *root, struct member_identity *out,
+// Makes the identity of a container. The caller is in the namespaces in which nook was called: what is not
+// other than those tells nothing. 0, or -1 with *err; "members.no-identity": nothing does.
+int members_identify(pid_t payload, const struct member_marks *marks, struct member_identity *out,
                      struct error *err);
 
 // The identity, but for its payload, as text for state.json, and back; false when the text is none.

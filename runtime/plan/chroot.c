@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <string.h>
@@ -151,6 +152,7 @@ static void plan_dev(struct adaptation *ad, const struct spec_mount *m, const ch
     struct rootfs_mount *r = plan_new(ad, m, where);
     r->real_place = true;
     r->flags &= ~(unsigned long)MS_RDONLY; // it is filled first
+    ad->pl->p->own_dev = str_eq(m->type, "tmpfs");
 }
 
 static void plan_mqueue(struct adaptation *ad, const struct spec_mount *m, const char *where) {
@@ -288,13 +290,23 @@ static void plan_remount(struct adaptation *ad, const struct spec_mount *m, cons
         planner_mount(ad->pl, m, where)->spare_kernels = true;
 }
 
+// ptrace(2), PTRACE_MODE_READ: /proc/PID/root leads out of any root.
+static bool may_trace(const struct adaptation *ad) {
+    const struct spec_capabilities *c = ad->process ? ad->process->capabilities : NULL;
+    uint64_t all =
+        c ? c->bounding | c->effective | c->permitted | c->inheritable | c->ambient : ad->pl->host->permitted;
+    return ad->process && !planner_is_new(ad->pl, NS_USER) && (all & (1ULL << CAP_SYS_PTRACE));
+}
+
 static void plan_mounts(struct adaptation *ad) {
     struct planner *pl = ad->pl;
+    bool proc = false;
     if (!mount_at_dev(pl))
         add_own_dev(ad);
     for (size_t i = 0; i < pl->spec->n_mounts; i++) {
         const struct spec_mount *m = &pl->spec->mounts[i];
         const char *where = planner_origin(pl, "mounts", i);
+        proc = proc || borrowed_as(m) == LOSS_PROC_OUTER;
         if (m->kind == MOUNT_BIND)
             plan_bind(ad, m, where);
         else if (m->kind == MOUNT_NEW)
@@ -302,6 +314,8 @@ static void plan_mounts(struct adaptation *ad) {
         else
             plan_remount(ad, m, where);
     }
+    if (proc && may_trace(ad) && !ad->pl->p->scope_signals) // a Landlock domain holds tracers, too
+        adapt_find(ad, LOSS_PROC_PTRACE, "/process/capabilities", "isolation");
 }
 
 // ---------------------------------------------------------------- /proc and /sys are read-only as a whole
@@ -379,6 +393,11 @@ static struct plan *finish(struct adaptation *ad) {
     pl->p->process = ad->process;
     pl->p->root_entry = root_entry(pl);
     planner_after_mounts(pl);
+    if (pl->p->supervised) {
+        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
+        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
+    }
     planner_clone(pl);
     planner_final(pl);
     return pl->p;

@@ -64,6 +64,7 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_ROOT_PROPAGATION] = "root-propagation",
     [STEP_READONLY_ROOT] = "readonly-root",
     [STEP_FIND_EXECUTABLE] = "find-executable",
+    [STEP_SHOW_MARKS] = "show-marks",
     [STEP_WAIT_START] = "wait-start",
     [STEP_START_CONTAINER_HOOKS] = "start-container-hooks",
     [STEP_OOM_SCORE] = "oom-score",
@@ -178,6 +179,8 @@ static const char *const fixed[N_STEP_OPS] = {
     [STEP_LIFT_ROOT] = "move the root into an empty tmpfs over /",
     [STEP_DROP_CHROOT] = "give CAP_SYS_CHROOT up for good",
     [STEP_READONLY_ROOT] = "make the root read-only",
+    [STEP_SHOW_MARKS] =
+        "show the parent what the container's processes can be known by: its own namespaces and /dev",
     [STEP_WAIT_START] = "wait for `start`",
     [STEP_START_CONTAINER_HOOKS] = "run the startContainer hooks",
     [STEP_RLIMITS] = "set the resource limits of the process",

@@ -56,9 +56,13 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     // What the root shows of the outside.
     [LOSS_PROC_OUTER] = { "proc.outer", false,
                           "/proc is the outer one, read-only: outer processes are visible, pids are the "
-                          "outer ones; without a user namespace or Landlock, those that "
-                          "ptrace(2) allows can be entered",
-                          OCI },
+                          "outer ones; those of the same user with no more capabilities are in reach, unless "
+                          "Landlock keeps them apart",
+                          "a user namespace with other ids keeps them out of reach" },
+    [LOSS_PROC_PTRACE] = { "proc.outer.ptrace", false,
+                           "CAP_SYS_PTRACE reaches the files, memory and environment of outer processes "
+                           "through the outer /proc",
+                           "take CAP_SYS_PTRACE out of the config, or add a user namespace" },
     [LOSS_SYS_OUTER] = { "sys.outer", false, "/sys is the outer one, read-only", OCI },
     [LOSS_CGROUP_MOUNT] = { "cgroup.mount.skipped", false,
                             "there is no cgroup mount of its own; what /sys has of the outer ones is "

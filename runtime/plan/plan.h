@@ -76,6 +76,7 @@ enum step_op {
     STEP_ROOT_PROPAGATION, // operand: flags
     STEP_READONLY_ROOT,
     STEP_FIND_EXECUTABLE, // as the container's user, in its cwd
+    STEP_SHOW_MARKS,      // what the container's processes will be known by; operand: flags, CLONE_NEW*
 
     // By init, after `start`.
     STEP_WAIT_START,
@@ -154,6 +155,7 @@ struct plan {
     const char *kill;       // how all of its processes are found: "pid-namespace", "cgroup", "supervisor"
     bool supervised;        // STEP_SUPERVISE is there
     bool scope_signals;     // STEP_SIGNAL_SCOPE is there
+    bool own_dev;           // chroot: at /dev is a tmpfs that is made for the container
     bool image_dev;         // bare: /dev is whatever the image has
     struct plan_finding *findings; // what the isolation does not give
     size_t n_findings;

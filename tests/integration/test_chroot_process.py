@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -412,3 +413,43 @@ def test_d_7_umask(cbox, umask):
     made = wait_until(lambda: os.path.isdir(cbox.proc.root("/mnt/d")), what="/mnt/d") and os.stat(cbox.proc.root("/mnt/f"))
     assert stat.S_IMODE(made.st_mode) == 0o666 & ~want
     assert int(cbox.proc.status("Umask"), 8) == want
+
+
+# -- docs/isolation.md, "Who is in reach" ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def bystanders():
+    """Processes of the host: root with its capabilities, root without any."""
+    made = [subprocess.Popen(["sleep", "1000"]), subprocess.Popen(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "sleep", "1000"])]
+    wait_until(lambda: int(Proc(made[1].pid).status("CapEff"), 16) == 0, what="setpriv")
+    yield made
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+def reached(box, process):
+    """What of a process outside can be had through the outer /proc."""
+    out = box.sh(f"cd /proc/{process.pid} && {{ [ -e root/bin ] && echo root; cat environ >/dev/null 2>&1 && echo environ; }}; true").run()
+    return set(out.ok().lines())
+
+
+@pytest.mark.parametrize("caps,userns,has,hasnt", [
+    ([], False, set(), {"root", "environ"}), (["CAP_KILL"], False, set(), {"root", "environ"}),
+    (["CAP_SYS_PTRACE"], False, {"root", "environ"}, {"root", "environ"}),
+    ([], True, set(), set()), (["CAP_SYS_PTRACE"], True, set(), set())],
+    ids=["root", "root with a capability", "tracer", "user namespace", "user namespace, tracer"])
+@pytest.mark.parametrize("landlock", [False, True], ids=["without Landlock", "with Landlock"])
+def test_who_is_in_reach(cbox, bystanders, tools, caps, userns, has, hasnt, landlock):
+    """The limits that the documentation tells: a user namespace is what holds, or Landlock, where the config has a PID namespace.
+    Without either the report says so when tracing is asked for."""
+    if not landlock:
+        cbox.nook.prefix = [tools["nosys"], "38", "444"]
+    elif not userns:
+        has = hasnt = set()
+    cbox.caps(*caps)
+    if userns:
+        cbox.userns()
+    assert (reached(cbox, bystanders[0]), reached(cbox, bystanders[1])) == (has, hasnt)
+    cbox.sleep().create()
+    told = {entry["code"] for entry in cbox.state()["isolation"]["lost"]}
+    assert "proc.outer" in told and ("proc.outer.ptrace" in told) == bool(has)

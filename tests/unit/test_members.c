@@ -6,10 +6,12 @@
 #include "tests/unit/supervisor_test.h"
 
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "runtime/launch/members.h"
 
@@ -17,9 +19,18 @@
 
 static char root[] = "/tmp/nook-unit-members.XXXXXX";
 
+static bool new_dev;
+
+// As chroot isolation makes one. It is seen at the root that we have.
+static int mount_dev(void) {
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -1 : mount("t", "/dev", "tmpfs", 0, NULL);
+}
+
 static void enter(int flags, bool new_root) {
     if ((flags && unshare(flags) < 0) || (new_root && (chroot(root) < 0 || chdir("/") < 0)))
         _exit(96);
+    if (new_dev && mount_dev() < 0)
+        _exit(93);
     // Who is nobody makes no user namespaces.
     if ((flags & CLONE_NEWUSER) && (fd_write_file(AT_FDCWD, "/proc/self/setgroups", "deny", 4) < 0 ||
                                     fd_write_file(AT_FDCWD, "/proc/self/uid_map", "0 0 1", 5) < 0 ||
@@ -70,6 +81,38 @@ static int nested(int report) {
     return sleep_on();
 }
 
+static void *say_and_stay(void *report) {
+    say(*(int *)report, 'd');
+    sleep_on();
+    return NULL;
+}
+
+// A daemon whose first thread has ended.
+static int leaderless(int report) {
+    static int to;
+    pthread_t thread;
+    to = report;
+    if (fork() == 0) {
+        setsid();
+        if (pthread_create(&thread, NULL, say_and_stay, &to) == 0)
+            syscall(SYS_exit, 0);
+        _exit(95);
+    }
+    return sleep_on();
+}
+
+// In new namespaces of all kinds that we look at, but with the mounts of the old ones.
+static int other_namespaces(int report) {
+    if (fork() == 0) {
+        setsid();
+        if (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
+            _exit(95);
+        say(report, 'd');
+        sleep_on();
+    }
+    return sleep_on();
+}
+
 static int as_nobody(int report) {
     if (setgroups(0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
         _exit(95);
@@ -90,24 +133,38 @@ static pid_t payload_of(const struct tree *t) {
     return (pid_t)strtol(text, NULL, 10);
 }
 
+static int open_of(pid_t pid, const char *name, int flag) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return open(path, flag | O_CLOEXEC);
+}
+
+// As init does it of itself.
+static int identify(pid_t pid, struct member_identity *out) {
+    struct stat st;
+    struct member_marks marks = { .namespaces = { [MEMBER_MOUNT] = open_of(pid, "ns/mnt", O_RDONLY),
+                                                  [MEMBER_UTS] = open_of(pid, "ns/uts", O_RDONLY),
+                                                  [MEMBER_USER] = open_of(pid, "ns/user", O_RDONLY) },
+                                  .dev = new_dev ? open_of(pid, "root/dev", O_PATH) : -1 };
+    cleanup_fd int root_fd = open_of(pid, "root", O_PATH);
+    assert_int_equal(fstat(root_fd, &st), 0);
+    marks.root = (struct file_id){ st.st_dev, st.st_ino };
+    int rc = members_identify(pid, &marks, out, &error);
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        fd_close(&marks.namespaces[i]);
+    fd_close(&marks.dev);
+    return rc;
+}
+
 static struct tree make(payload_fn fn, int with_flags, bool with_root, struct member_identity *id) {
     inner = fn;
     flags = with_flags;
     new_root = with_root;
     struct tree t = tree_start(contained);
     assert_int_equal(tree_hear(&t), 'r');
-    check_rc(members_identify(payload_of(&t), ~0ULL, NULL, id, &error), 0);
+    check_rc(identify(payload_of(&t), id), 0);
     assert_int_equal(tree_hear(&t), 'd');
     return t;
-}
-
-// The payload may still be dying.
-static size_t find_until(const struct member_identity *id, size_t want) {
-    int64_t end = now_ms() + LIMIT_MS;
-    do
-        check_rc(members_find(id, &found, &error), 0);
-    while (found.n != want && now_ms() < end);
-    return found.n;
 }
 
 static void lose_supervisor(const struct tree *t) {
@@ -115,6 +172,16 @@ static void lose_supervisor(const struct tree *t) {
     assert_killed(await(t->supervisor), SIGKILL);
     // The payload dies of it, its daemons do not.
     assert_false(tree_is_gone(t, 10));
+}
+
+// That many, once the payload has died.
+static void find(const struct member_identity *id, size_t n) {
+    for (int64_t end = now_ms() + LIMIT_MS; now_ms() < end; poll(NULL, 0, 1)) {
+        check_rc(members_find(id, &found, &error), 0);
+        if (found.n == n)
+            return;
+    }
+    assert_int_equal(found.n, n);
 }
 
 static void finish(struct tree *t) {
@@ -155,7 +222,7 @@ static void kill_all(payload_fn fn, const struct place *place) {
     pid_t other = bystander();
     lose_supervisor(&t);
     if (fn != chain_and_daemon)
-        assert_int_equal(find_until(&id, 1), 1);
+        find(&id, 1);
     int64_t begin = now_ms();
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     if (!tree_is_gone(&t, 200))
@@ -192,6 +259,61 @@ static void nested_user_namespace(void **state) {
     kill_all(nested, &places[1]);
 }
 
+static void without_first_thread(void **state) {
+    (void)state;
+    for (int i = 0; i < N_PLACES; i++)
+        kill_all(leaderless, &places[i]);
+}
+
+static void unshared(void **state) {
+    (void)state;
+    new_dev = true;
+    kill_all(other_namespaces, &places[0]);
+    // Without the tmpfs, or another one with its number, it is anybody.
+    struct member_identity id;
+    struct tree t = make(other_namespaces, CLONE_NEWNS | CLONE_NEWUTS, false, &id);
+    new_dev = false;
+    assert_true(id.dev.id != 0);
+    lose_supervisor(&t);
+    struct member_identity other = id;
+    other.dev.id ^= 1;
+    check_rc(members_kill(&other, LIMIT_MS, &found, &error), 0);
+    other.dev = (struct tmpfs_id){ 0 };
+    check_rc(members_kill(&other, LIMIT_MS, &found, &error), 0);
+    assert_false(tree_is_gone(&t, 10));
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+    finish(&t);
+}
+
+// A namespace that others are in, and a /dev that is not a tmpfs.
+static void no_marks(void **state) {
+    (void)state;
+    struct member_marks marks = { .namespaces = { -1, open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC), -1 },
+                                  .dev = open("/proc", O_PATH | O_CLOEXEC),
+                                  .root = { 1, 1 } };
+    struct member_identity id;
+    check_rc(members_identify(getpid(), &marks, &id, &error), 0);
+    assert_int_equal(id.namespaces[MEMBER_UTS].file.ino, 0);
+    assert_int_equal(id.dev.id, 0);
+    fd_close(&marks.namespaces[1]);
+    fd_close(&marks.dev);
+}
+
+static void text(void **state) {
+    (void)state;
+    struct arena a = { 0 };
+    struct member_identity back, id = { .root = { 1, 2 }, .dev = { 3, UINT64_MAX } };
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        id.namespaces[i] = (struct namespace_id){ { 5, (uint64_t)i }, UINT64_MAX - (uint64_t)i };
+    const char *text = members_text(&id, &a);
+    assert_true(members_read(text, &back));
+    assert_memory_equal(&back, &id, sizeof(id));
+    assert_false(members_read("1:2 3:4 5", &back));
+    assert_false(members_read(NULL, &back));
+    arena_free(&a);
+}
+
 // The supervisor lives, and its set is there.
 static void living_container(void **state) {
     (void)state;
@@ -212,7 +334,7 @@ static void no_identity(void **state) {
     (void)state;
     struct member_identity id;
     pid_t pid = bystander();
-    check_rc(members_identify(pid, ~0ULL, NULL, &id, &error), -1);
+    check_rc(identify(pid, &id), -1);
     assert_string_equal(error.code, "members.no-identity");
     is_well(pid);
     // An identity that says nothing, or that of ourselves, finds nobody.
@@ -252,7 +374,7 @@ static void same_root(void **state) {
     lose_supervisor(&t);
     // The other one is older; and the other way round it is below its supervisor.
     id.payload.start_time = other_id.payload.start_time;
-    assert_int_equal(find_until(&id, 1), 1);
+    find(&id, 1);
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     finish(&t);
     assert_false(tree_is_gone(&other, 10));
@@ -326,7 +448,7 @@ static void one_proves_the_other(void **state) {
     struct tree t = make(two_roots, CLONE_NEWNS, false, &id);
     id.namespaces[MEMBER_MOUNT].unique = 0;
     lose_supervisor(&t);
-    assert_int_equal(find_until(&id, 2), 2);
+    find(&id, 2);
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     finish(&t);
 }
@@ -400,6 +522,10 @@ int main(void) {
         clean_test(chains),
         clean_test(hundred_times),
         clean_test(nested_user_namespace),
+        clean_test(without_first_thread),
+        clean_test(unshared),
+        clean_test(no_marks),
+        clean_test(text),
         clean_test(living_container),
         clean_test(no_identity),
         clean_test(another_boot),

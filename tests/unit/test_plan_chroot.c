@@ -410,8 +410,11 @@ static void how_the_container_will_be_killed(void **state) {
     assert_string_equal(p->kill, "supervisor");
     assert_true(p->supervised);
     check_order(&p->parent, STEP_SUPERVISE, STEP_CLONE);
-    only(&p->child, STEP_DIE_WITH_PARENT);
-    check_order(&p->final, STEP_USER, STEP_DIE_WITH_PARENT); // D-4: a change of ids takes it back
+    // D-4: a change of ids takes it back, and so does a look as another user.
+    assert_int_equal(count(&p->child, STEP_DIE_WITH_PARENT), 2);
+    assert_int_equal(p->child.list[p->child.n - 1].op, STEP_DIE_WITH_PARENT);
+    only(&p->child, STEP_SHOW_MARKS);
+    check_order(&p->final, STEP_USER, STEP_DIE_WITH_PARENT);
     check_order(&p->final, STEP_DIE_WITH_PARENT, STEP_EXECVE);
     use_place();
     refuse(PLACE_CGROUP, "read-only");

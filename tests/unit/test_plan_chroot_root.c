@@ -7,7 +7,8 @@
 
 #include "tests/unit/place_test.h"
 
-#define MOUNTS(list) CONFIG(PROCESS("") LINUX("") ",'mounts':[" list "]")
+#define NO_CAPS      ",'capabilities':{'bounding':['CAP_KILL']}"
+#define MOUNTS(list) CONFIG(PROCESS(NO_CAPS) LINUX("") ",'mounts':[" list "]")
 #define PROC         "{'destination':'/proc','type':'proc'}"
 #define SYS          "{'destination':'/sys','type':'sysfs','options':['ro']}"
 #define DEV          "{'destination':'/dev','type':'tmpfs','source':'tmpfs'}"
@@ -59,6 +60,22 @@ static void proc_and_sys_are_borrowed(void **state) {
     p = plan(MOUNTS(DEV));
     assert_null(mount_at(p, "/proc"));
     assert_null(mount_at(p, "/sys"));
+}
+
+// /proc/PID/root leads out of any root, for who may trace PID.
+static void who_can_trace_is_told(void **state) {
+    (void)state;
+#define TRACER(caps) CONFIG(PROCESS(caps) LINUX("") ",'mounts':[" PROC "," DEV "," PROC "]")
+    static const char line[] = "proc.outer.ptrace /process/capabilities isolation";
+    check_losses(plan(TRACER(",'capabilities':{'inheritable':['CAP_SYS_PTRACE']}")),
+                 "proc.outer /mounts/0 isolation\nproc.outer /mounts/2 isolation\n"
+                 "proc.outer.ptrace /process/capabilities isolation\ndev.outer-nodes default:/dev "
+                 "isolation\n");
+    check_loses(plan(TRACER("")), line); // whatever nook has
+    check_keeps(plan(TRACER(NO_CAPS)), "ptrace");
+    check_keeps(plan(CONFIG(PROCESS("") LINUX(""))), "ptrace"); // without a /proc
+    host.permitted &= ~CAP(CAP_SYS_ADMIN); // a user namespace is made: the capability counts in there only
+    check_keeps(plan(TRACER("")), "ptrace");
 }
 
 static void cgroup_mounts_are_skipped(void **state) {
@@ -283,6 +300,7 @@ static void readonly_root_comes_last(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(proc_and_sys_are_borrowed),
+        TEST(who_can_trace_is_told),
         TEST(cgroup_mounts_are_skipped),
         TEST(other_types_are_refused),
         TEST(binds),
