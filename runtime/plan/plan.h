@@ -103,6 +103,7 @@ struct step {
     const char *origin; // JSON pointer ("/mounts/3") or "default:..."
     bool optional;      // a source that is missing takes its mount with it
     bool best_effort;   // a failure is a warning
+    int tolerates;      // best_effort: with this errno only; 0: with any
     union {
         struct rootfs_source *source;
         struct rootfs_mount *mount;

@@ -342,3 +342,186 @@ def test_the_callers_terminal_is_out_of_reach(box, host_mount):
     session, pid = lines[2].split()[0], lines[3].split()[0]
     assert session == pid, "it leads its session"
     os.close(master)
+
+
+# -- what is read-only -------------------------------------------------------------------------------------------------------
+HOST_DEV = ("chroot+host-dev", "chroot+host-dev+userns", "chroot+host-dev+no-pivot")
+OWN_IN_DEV = ("/dev/pts", "/dev/shm", "/dev/mqueue")
+
+
+def is_mask(m):
+    return m.root == "/null" or (m.fstype == "tmpfs" and "ro" in m.sopts)
+
+
+@isolations(*WITH_MOUNTS, *HOST_DEV)
+def test_borrowed_trees_are_read_only_with_all_that_is_in_them(box, host_mount, tmp):
+    """As mountinfo has it, and when a root that nothing else stops tries to write: in each mount, those too that were made
+    outside below /proc, /sys and /dev before."""
+    for place in ("/proc/fs", "/sys/fs/bpf", "/dev/shm"):
+        host_mount("nkt-outer", place, "tmpfs")
+    box.caps(*DOCKER).sleep().up()
+    payload, = members()
+    top = ("/proc", "/sys", "/dev") if "--chroot-dev=host" in box.nook.globals else ("/proc", "/sys")
+    found = [m for m in Proc(payload).mounts() if m.target.startswith(tuple(t + "/" for t in top)) or m.target in top]
+    assert {"/proc", "/proc/fs", "/sys", "/sys/fs/bpf"} <= {m.target for m in found}
+    borrowed = [m for m in found if not is_mask(m) and not (m.target in OWN_IN_DEV and "rw" in m.opts)]
+    assert all({"ro", "nosuid", "noexec"} <= m.opts for m in borrowed), [m for m in borrowed if "ro" not in m.opts]
+    assert len([m for m in found if m.target in OWN_IN_DEV and "rw" in m.opts]) <= 3
+    places = sorted({m.target for m in borrowed} - set(OWN_IN_DEV))
+    script = "for d in \"$@\"; do mkdir $d/nkt 2>/dev/null && echo MADE $d; for f in $d/*; do test -f $f && test ! -L $f && (: >>$f) 2>/dev/null && echo OPENED $f; done; done; echo end"
+    said = box.exec("/bin/sh", "-c", script, "sh", *places, timeout=30).out
+    assert said == "end\n", said
+
+
+@isolations(*HOST_DEV)
+def test_outer_terminals_and_queues_are_not_in_the_outer_dev(box):
+    """They are covered, or it does not begin: the config's own mount there may be one that fails."""
+    master, slave = os.openpty()
+    number = os.path.basename(os.ttyname(slave))
+    box.unmount(*OWN_IN_DEV)
+    assert box.sees("ls /dev/pts") == "ptmx\n"
+    box.mount("/dev/pts", "devpts", "devpts", ["newinstance", "bogus=1"])
+    box.refuse("devpts", pointers=["/mounts/3"])
+    os.close(master)
+    os.close(slave)
+    assert number.isdigit()
+
+
+@isolations(*PIVOTED, "chroot+no-pivot")
+@pytest.mark.parametrize("options", [["bind", "ro"], ["rbind", "ro"], ["bind", "ro", "nosuid", "nodev", "noexec"]])
+def test_a_read_only_bind_is_so_with_all_below(box, host_mount, tmp, options):
+    """And what comes along with a bind that the config does not call recursive has no more rights than the bind."""
+    src = tmp / "src"
+    src.mkdir()
+    host_mount("outer", src, "tmpfs")
+    (src / "sub").mkdir()
+    host_mount("inner", src / "sub", "tmpfs")
+    (src / "sub/file").write_text("untouched")
+    for path in (src, src / "sub", src / "sub/file"):
+        path.chmod(0o777)
+    box.mount("/mnt", "bind", src, options).sh("for f in /mnt/x /mnt/sub/x /mnt/sub/file; do (: >>$f) 2>/dev/null && echo $f; done; echo end; exec probe sleep").up()
+    box.wait_text("end")
+    payload, = members()
+    for place in ("/mnt", "/mnt/sub"):
+        assert set(options) - {"bind", "rbind"} <= Proc(payload).mount(place).opts, place
+    assert box.text() == "end\n" and os.listdir(src / "sub") == ["file"]
+
+
+# -- the image -----------------------------------------------------------------------------------------------------------------
+@isolations(*WITH_MOUNTS, "chroot+host-dev")
+@pytest.mark.parametrize("name", ["proc", "sys", "dev"])
+@pytest.mark.parametrize("what", ["link inside", "link outside", "file", "dangling link"])
+def test_where_the_outer_trees_go_must_be_a_directory(box, tmp, name, what):
+    """Refused with a word that says what is wrong, nothing left."""
+    os.rmdir(box.rootfs / name)
+    (tmp / "OUT").mkdir()
+    if what == "file":
+        (box.rootfs / name).write_text("")
+    else:
+        os.symlink({"link inside": "/tmp", "link outside": tmp / "OUT", "dangling link": "nowhere"}[what], box.rootfs / name)
+    box.refuse(f"/{name}", "Not a directory" if what == "file" else "symbolic link")
+    assert os.listdir(tmp / "OUT") == os.listdir(box.rootfs / "tmp") == []
+    assert (box.rootfs / name).is_file() if what == "file" else os.path.islink(box.rootfs / name)
+
+
+@isolations(*WITH_MOUNTS)
+@pytest.mark.parametrize("kind", ["tmpfs", "file", "directory"])
+def test_a_volume_through_a_link_of_the_image_stays_inside(box, tmp, kind):
+    """/esc -> OUT, mounted at /esc/made/here: made below the root, where OUT's path leads in there."""
+    out = tmp / "OUT"
+    out.mkdir()
+    out.chmod(0o777)
+    os.symlink(out, box.rootfs / "esc")
+    (tmp / "dir").mkdir()
+    (tmp / "file").write_text("bound")
+    if kind == "tmpfs":
+        box.mount("/esc/made/here", "tmpfs", "t")
+    else:
+        box.mount("/esc/made/here", "bind", tmp / ("file" if kind == "file" else "dir"), ["bind"])
+    said = box.sees(f"cut -d' ' -f5 /proc/self/mountinfo; ls -d {out}/made/here")
+    assert f"{out}/made/here" in said.splitlines(), said
+    assert os.listdir(out) == []
+
+
+@isolations(*WITH_MOUNTS)
+def test_masks_and_read_only_paths_are_found_inside(box, tmp):
+    """By a link of the image that leads to a path of the host: what has that name in there is meant."""
+    (tmp / "secret").write_text("of the host")
+    inside = box.rootfs / str(tmp).lstrip("/")
+    inside.mkdir(parents=True)
+    (inside / "secret").write_text("of the image")
+    (inside / "plain").write_text("of the image")
+    os.symlink(tmp / "secret", box.rootfs / "masked")
+    os.symlink("../" * 9 + str(tmp).lstrip("/") + "/plain", box.rootfs / "fixed")
+    box.linux["maskedPaths"] = ["/masked"]
+    box.linux["readonlyPaths"] = ["/fixed"]
+    assert box.sees(f"cat {tmp}/secret; (: >>{tmp}/plain) 2>/dev/null && echo written; cat {tmp}/plain") == "of the image"
+    assert (tmp / "secret").read_text() == "of the host"
+    assert not [m for m in look.mounts() if m.target.startswith(str(tmp))]
+
+
+@isolations(*WITH_MOUNTS)
+def test_an_outer_device_is_bound_inside(box, session_dir, tmp):
+    """linux.devices are outer nodes here: one whose place in the image is behind a link to the host."""
+    node = session_dir / f"node{os.getpid()}"
+    os.mknod(node, 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+    out = tmp / "OUT"
+    out.mkdir()
+    out.chmod(0o777)
+    try:
+        os.symlink(out, box.rootfs / str(session_dir).lstrip("/"))
+        box.linux["devices"] = [{"path": str(node), "type": "c", "major": 10, "minor": 200, "fileMode": 0o600, "uid": 1000}]
+        assert box.sees(f"stat -c %t:%T {out}/{node.name}") == "a:c8\n"
+        assert os.listdir(out) == []
+        s = os.stat(node)
+        assert (stat.S_IMODE(s.st_mode), s.st_uid) == (0o644, 0), "the outer node is as it was"
+    finally:
+        node.unlink()
+
+
+# -- outer processes -----------------------------------------------------------------------------------------------------------
+@isolations(*WITH_MOUNTS)
+@pytest.mark.parametrize("caps", ["few", "docker"])
+def test_the_outer_init_cannot_be_looked_into(box, caps):
+    box.caps(*(DOCKER if caps == "docker" else harness.CAPS)).sh("for n in root cwd fd ns; do ls /proc/1/$n/ >/dev/null && echo $n; done; readlink /proc/1/exe; echo end")
+    said = box.run()
+    assert said.out == ("end\n" if in_userns(box) else "fd\nns\nend\n") and said.err.count("Permission denied") >= 2, said
+
+
+@isolations(*PIVOTED, "bare")
+@pytest.mark.parametrize("who", [NO_CAPABILITIES, USER_NAMESPACE], ids=["no capabilities", "user namespace"])
+@pytest.mark.parametrize("pids", ["own pids", "shared pids"])
+def test_who_is_reachable_outside(escape, host_mount, outsider, mark, who, pids):
+    """A process of the host with the payload's uid and no more capabilities, or in a user namespace that this uid has made. The
+    config that asks for a PID namespace does not reach it: by Landlock (this kernel has it), or by the user namespace that the
+    config may ask for as well. Without either it can be entered, as the report says."""
+    pid = outsider(*who)
+    give_proc(escape, host_mount)
+    if pids == "shared pids":
+        escape.no_namespace("pid")
+    escape.sh(f"escape into {pid}; escape out {mark} {pid} | grep /proc")
+    report = escape.dir.parent / "report.json"
+    said = words(escape.run("--report", report).ok().out)
+    effects = {f["code"]: f["effect"] for f in json.loads(report.read_text())["lost"]}
+    if in_userns(escape) or pids == "own pids" or escape.isolation == "bare":
+        assert worked(said) == set() and said["by /proc"] == "in", said
+    else:
+        assert {"ptrace", "root", "environ"} <= worked(said) and said["by /proc"] == "out by the other", said
+    if escape.isolation != "bare":
+        assert "are in reach, unless Landlock keeps them apart" in effects["proc.outer"]
+    elif pids == "own pids":
+        assert "traced as far as their ids" in effects["ns.pid.shared"]
+
+
+@isolations("chroot", "bare")
+def test_a_payload_that_kills_all_kills_its_own(box):
+    """As many entrypoints end: kill(-1), which would reach each process outside that has our uid. (Tried in a PID namespace
+    around nook, where it could do no harm to anybody but the witness.)"""
+    if box.isolation == "chroot":
+        box.no_namespace("pid")
+        box.nook.globals.append("--cgroup-manager=disabled")
+        del box.linux["resources"]
+    box.nook.prefix = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                       'sleep 1000 & "$@"; [ "$(cut -d" " -f3 /proc/$!/stat)" = S ] && echo witness', "sh"]
+    said = box.sh("trap : TERM; probe sleep & usleep 300000; kill -TERM -1; wait; echo end").run()
+    assert said.out == "end\nwitness\n", said
