@@ -37,6 +37,10 @@ enum {
     GENERATIONS = 4096,   // of anybody's
     USER_NAMESPACES = 33, // nesting, user_namespaces(7)
     LONGEST_NAP = 32,     // ms
+    NEWEST = 64,          // processes
+    NEWEST_LOOKS = 3,     // that find nobody
+    CHASE = 1000,         // looks, after which the others have their turn
+    EMPTY_PASSES = 3,     // in a row, once somebody was found
 };
 
 static const char *const files[N_MEMBER_NAMESPACES] = {
@@ -331,12 +335,35 @@ static int walk(struct pass *p, struct error *err) {
     return n < 0 ? error_set(err, "members.failed", errno, "%s", what) : 0;
 }
 
+// Who forks and exits all the time is among the newest, wherever the walk is; one that got its number before
+// the walk came by, and was there only after it, would be missed.
+static bool one_of_newest(struct pass *p) {
+    size_t before = p->found.n;
+    pid_t last = procfs_last_pid(p->proc);
+    for (pid_t pid = last; pid > 1 && pid > last - NEWEST && p->found.n == before; pid--)
+        if (kill(pid, 0) == 0 || errno != ESRCH)
+            consider(p, pid);
+    return p->found.n > before;
+}
+
+static void look_at_newest(struct pass *p) {
+    struct members walked = p->found;
+    int none = 0;
+    for (int i = 0; i < CHASE && none < NEWEST_LOOKS && (p->kill || p->found.n == 0); i++)
+        none = one_of_newest(p) ? 0 : none + 1;
+    // They have been counted.
+    p->found.unsure = walked.unsure;
+    if (walked.n)
+        p->found.n = walked.n;
+}
+
 // What is proved by a process that the walk finds late counts for those before it, too.
 static int look(struct pass *p, struct error *err) {
     p->proved = 0;
-    if (walk(p, err) < 0)
+    if (walk(p, err) < 0 || (p->proved && p->found.unsure && walk(p, err) < 0))
         return -1;
-    return p->proved && p->found.unsure ? walk(p, err) : 0;
+    look_at_newest(p);
+    return 0;
 }
 
 // True: there is something to look for.
@@ -378,15 +405,18 @@ static int run(const struct member_identity *id, int timeout_ms, bool kill_, str
     p.proc = proc;
     if (!begin(&p, id))
         return no_identity(err);
+    int empty = EMPTY_PASSES - 1;
     for (int nap = 1;; nap = nap < LONGEST_NAP ? nap * 2 : nap) {
         if (look(&p, err) < 0)
             return -1;
         *out = p.found;
-        if (!kill_ || p.found.n == 0)
+        empty = p.found.n ? 0 : empty + 1;
+        if (!kill_ || empty >= EMPTY_PASSES)
             return 0;
-        if (now_ms() >= end)
+        if (now_ms() >= end && p.found.n)
             break;
-        poll(NULL, 0, nap);
+        if (p.found.n)
+            poll(NULL, 0, nap);
     }
     error_set(err, "kill.timeout", 0, "%zu processes of the container still run %d s after SIGKILL", out->n,
               timeout_ms / 1000);

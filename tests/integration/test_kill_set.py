@@ -3,6 +3,7 @@
 none is left 2 s after `kill KILL` and `delete`, also when the supervisor has been killed before."""
 
 import os
+import re
 import signal
 import time
 
@@ -107,6 +108,17 @@ def test_100_in_a_row(box, end):
     in_a_row(supervise(box), end, 100)
 
 
+def test_a_chain_among_many_new_processes(box):
+    """One that forks and exits all the time, while others take the numbers that come next."""
+    supervise(box)
+    noise = [box.nook.spawn("sh", "-c", "while :; do /bin/true; /bin/true & wait; done", raw=True) for _ in range(3)]
+    for _ in range(25):
+        run_and_end(box, supervisor_gone, "chain")
+    for one in noise:
+        one.popen.kill()
+        one.wait()
+
+
 @pytest.mark.slow
 @each_end
 def test_1000_in_a_row(box, end):
@@ -204,3 +216,129 @@ def test_in_a_place(placed_box, place, end):
     for chosen in [[word] for word in words] + [words]:
         run_and_end(box, end, *chosen)
         box.nothing_left()
+
+
+# ---------------------------------------------------------------------------------------------- exec
+
+def exec_detached(box, witness, *words):
+    """Runs a shape in the running container; the pid of its mirror, as in the pid file."""
+    pid_file = box.dir / "exec-pid"
+    witness.text = b""
+    box.exec("/bin/probe", "shape", *words, flags=["--detach", "--pid-file", pid_file], stdout=witness.writer,
+             stderr=witness.writer).ok()
+    witness.hear()
+    return int(pid_file.read_text())
+
+
+def supervisor_gone_with_execs(box):
+    """The supervisors of execs notice it, and end all that they have by themselves."""
+    kill_supervisor(box)
+    wait_until(lambda: box.status == "stopped", kill_set.LIMIT, "the supervisors of execs to end")
+    box.nook("kill", box.id, "KILL").fails("container not running")
+    box.delete()
+
+
+EXEC_ENDS = [by_kill, by_force, by_all, init_gone, supervisor_gone_with_execs, supervisor_gone_and_force]
+each_end_of_execs = pytest.mark.parametrize("end", EXEC_ENDS, ids=[f.__name__ for f in EXEC_ENDS])
+
+
+@pytest.fixture
+def held():
+    with Witness() as witness:
+        yield witness
+
+
+@pytest.fixture
+def running(box, held):
+    """A container whose program does nothing; what is exec'ed in it holds the same pipe."""
+    return begin(shape(supervise(box).caps(*CAPS)), held)
+
+
+def finish(box, witness, end):
+    since = time.monotonic()
+    end(box)
+    nothing_lives(box, witness, since)
+
+
+@each_end_of_execs
+def test_exec(running, held, end):
+    for words in (CORE, EVERYWHERE + OTHER_USER + UNSHARED):
+        exec_detached(running, held, *words)
+    finish(running, held, end)
+
+
+@each_end_of_execs
+def test_daemons_of_an_exec_that_has_ended(running, held, end):
+    result = running.exec("/bin/probe", "shape", *CORE, "exit", 7, stdout=held.writer, stderr=held.writer)
+    assert result.rc == 7
+    wait_until(lambda: [p for p in kill_set.marked(running.id) if look.Proc(p).state() == "T"], what="the daemons to be left")
+    assert running.status == "running"
+    finish(running, held, end)
+
+
+@each_end_of_execs
+def test_exec_whose_mirror_is_killed(running, held, end):
+    """Who kills the pid that exec has told means the program: that one dies, its daemons do not."""
+    mirror = exec_detached(running, held, "daemon")
+    supervisor, = children_of(mirror)
+    program = children_of(supervisor)[0]
+    os.kill(mirror, signal.SIGKILL)
+    wait_until(lambda: not look.Proc(program).alive(), what="the program to die")
+    assert len(kill_set.marked(running.id)) == 2 and running.status == "running"
+    finish(running, held, end)
+
+
+@pytest.mark.parametrize("end", [by_kill, by_force, by_all, supervisor_gone, supervisor_gone_and_force],
+                         ids=["kill", "force", "all", "supervisor-gone", "supervisor-gone-and-force"])
+def test_exec_whose_supervisor_is_killed(running, held, end):
+    mirror = exec_detached(running, held, *CORE)
+    supervisor, = children_of(mirror)
+    os.kill(supervisor, signal.SIGKILL)
+    assert kill_set.reap(mirror) == -signal.SIGKILL
+    assert running.status == "running"
+    finish(running, held, end)
+
+
+def test_what_a_killed_supervisor_of_an_exec_left_outlives_the_program(running, held):
+    """Then the container has not stopped."""
+    mirror = exec_detached(running, held, "daemon")
+    os.kill(children_of(mirror)[0], signal.SIGKILL)
+    kill_set.reap(mirror)
+    pid = running.state()["pid"]
+    os.kill(payload_of(running), signal.SIGKILL)
+    assert kill_set.reap(pid) == -signal.SIGKILL
+    assert running.status == "running"
+    finish(running, held, by_kill)
+
+
+@each_end_of_execs
+def test_exec_in_a_created_container(box, held, end):
+    shape(supervise(box)).create(stdout=held.writer)
+    exec_detached(box, held, *CORE)
+    finish(box, held, end)
+
+
+def test_execs_one_after_the_other(running, held):
+    """As a health check does it; each leaves a daemon."""
+    for _ in range(20):
+        assert running.exec("/bin/probe", "shape", "daemon", "exit", 3, stdout=held.writer).rc == 3
+    finish(running, held, by_kill)
+
+
+def test_no_exec_into_what_ends(running, held):
+    """Of many execs while it is killed, none is left behind, and each says what happened."""
+    for _ in range(5):
+        started = [running.nook.spawn("exec", "-d", running.id, "/bin/probe", "shape", "daemon", stdout=held.writer)
+                   for _ in range(6)]
+        since = time.monotonic()
+        running.kill("KILL")
+        for one in started:
+            result = one.wait()
+            assert result.rc in (0, 255), result
+            assert result.rc == 0 or re.search("stopped container|has just ended|before the program ran|the process ended while", result.err), result
+        running.delete()
+        nothing_lives(running, held, since)
+        held.__init__()
+        running.create(stdout=held.writer).start()
+        held.hear()
+    finish(running, held, by_force)

@@ -451,6 +451,10 @@ static bool change_self(const char *word, const char *number_) {
         signal(atoi(number_), SIG_DFL);
         raise(atoi(number_));
     }
+    if (!strcmp(word, "close-all")) {
+        close_range(0, ~0U, 0);
+        cmd_sleep();
+    }
     if (!strcmp(word, "as-user"))
         return become_user(), true;
     return !strcmp(word, "no-pdeathsig") && prctl(PR_SET_PDEATHSIG, 0) == 0;
