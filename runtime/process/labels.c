@@ -60,10 +60,13 @@ static int check_apparmor(const char *profile, struct error *err) {
         return error_hint(err, "this nook was built with --disable-apparmor");
 #endif
     }
-    if (!is_not_loaded(profile))
+    bool abridged = strncmp(profile, "unconfined", strlen(profile)) == 0;
+    if (!abridged && !is_not_loaded(profile))
         return 0;
     error_set_at(err, "lsm.not-loaded", 0, origin, "the AppArmor profile \"%s\" is not loaded in the kernel",
                  profile);
+    if (abridged)
+        return error_hint(err, "the kernel would take that for \"unconfined\"");
     return error_hint(err,
                       "apparmor_parser -r FILE loads it; /sys/kernel/security/apparmor/profiles lists those "
                       "that are");
@@ -110,6 +113,14 @@ static void own_label(int proc_fd, char *text, size_t size) {
         fd_read_small(proc_fd, "self/attr/current", text, size) < 0)
         text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
+}
+
+bool labels_apparmor_own(char *text, size_t size) {
+    cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    text[0] = '\0';
+    if (proc >= 0 && labels_apparmor_enabled())
+        own_label(proc, text, size);
+    return labels_apparmor_confines(text);
 }
 
 static int explain_apparmor(const char *profile, const char *own, struct error *err) {

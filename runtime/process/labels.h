@@ -4,6 +4,7 @@
 #define NOOK_RUNTIME_PROCESS_LABELS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/error.h"
 
@@ -19,6 +20,10 @@ int labels_check(const char *apparmor_profile, const char *selinux_label, struct
 // Does a label as in /proc/PID/attr/apparmor/current confine? "unconfined" and profiles in the mode of that
 // name do not; nor does "", for no AppArmor.
 bool labels_apparmor_confines(const char *label);
+
+// Puts the AppArmor label of who calls into text, cut to size ("": none), and says whether it confines. For
+// messages: /proc is taken as it is.
+bool labels_apparmor_own(char *text, size_t size);
 
 // Child. What the next execve changes to. proc_fd: a descriptor of a procfs that was checked to be one and
 // shows the caller. no_new_privs: it will be set before that execve. Without AppArmor "unconfined" is
