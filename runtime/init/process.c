@@ -7,7 +7,6 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
@@ -123,16 +122,12 @@ static int step_signal_scope(struct init *in, const struct step *s, struct error
     return landlock_scope_signals(err) < 0 ? -1 : 0;
 }
 
-// The supervisor is our parent; if it is gone already, nobody will tell us.
+// The supervisor is our parent.
 static int step_die_with_parent(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return error_set(err, "supervisor.failed", errno, "ask to be killed when the supervisor dies");
     if (in->supervisor == 0)
         in->supervisor = getppid();
-    if (getppid() != in->supervisor)
-        return error_set(err, "supervisor.failed", 0, "the supervisor has died");
-    return 0;
+    return parent_death_signal(SIGKILL, in->supervisor, err);
 }
 
 static int step_seccomp(struct init *in, const struct step *s, struct error *err) {

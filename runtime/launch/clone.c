@@ -22,6 +22,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "lib/sys.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/init/message.h"
 #include "runtime/process/labels.h"
 
@@ -116,6 +117,8 @@ static int clone_error(uint64_t flags, struct error *err) {
         error_hint(err, "it needs CAP_SYS_ADMIN, or a user namespace in the config");
     else if (e == EINVAL)
         error_hint(err, "this kernel may lack one of these kinds of namespace");
+    else if (e == EBUSY || e == EOPNOTSUPP) // CLONE_INTO_CGROUP
+        error_hint(err, "%s", cgroup_join_hint(e));
     return -1;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adaptations: the copy of the spec, the list of findings, cgroups, and the process.
+// Adaptations: the copy of the spec, the list of findings, cgroups, and the process; and what the planners of
+// the weaker isolations end with.
 #include "config.h"
 
 #include <linux/capability.h>
@@ -148,4 +149,27 @@ void adapt_process(struct adaptation *ad) {
     if (lost)
         adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
     scope_signals(ad);
+}
+
+// ---------------------------------------------------------------- the end of a plan
+
+void adapt_kill(struct planner *pl, bool cgroup) {
+    bool own_pids = planner_is_new(pl, NS_PID);
+    pl->p->supervised = !own_pids && !cgroup;
+    pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
+}
+
+struct plan *adapt_finish(struct adaptation *ad) {
+    struct planner *pl = ad->pl;
+    pl->p->process = ad->process;
+    pl->p->root_entry = pl->enter == STEP_PIVOT_ROOT ? "pivot_root" : "chroot";
+    planner_after_mounts(pl);
+    if (pl->p->supervised) {
+        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
+        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
+    }
+    planner_clone(pl);
+    planner_final(pl);
+    return pl->p;
 }

@@ -190,7 +190,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
 // says what the place allows.
 struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
                          struct arena *a, struct error *err);
-struct plan *plan_bare(const struct spec *spec, const struct plan_request *request, const struct host *host,
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
                        struct arena *a, struct error *err);
 
 enum { PLAN_OUTER_TERMINAL = 1 }; // the terminal is the outer devpts', not the container's

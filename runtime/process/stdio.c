@@ -88,19 +88,3 @@ int stdio_reopen_null(bool foreign, struct error *err) {
     }
     return 0;
 }
-
-int stdio_fill(struct error *err) {
-    for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0)
-            continue;
-        // open() takes the lowest free number, which is this one.
-        int got = open("/dev/null", O_RDWR | O_NOCTTY);
-        if (got < 0)
-            return error_set(err, "stdio.failed", errno, "opening /dev/null for the closed fd %d", fd);
-        if (got != fd) {
-            close(got);
-            return error_set(err, "stdio.failed", 0, "fd %d could not be opened", fd);
-        }
-    }
-    return 0;
-}

@@ -19,8 +19,4 @@ int stdio_fix_owner(uint32_t uid, uint32_t gid, struct error *err);
 // one leaves things as they are. 0, or -1 with *err.
 int stdio_reopen_null(bool foreign, struct error *err);
 
-// Parent and child. Opens /dev/null on each of 0, 1, 2 that is closed, so that no other descriptor gets
-// there. 0, or -1 with *err.
-int stdio_fill(struct error *err);
-
 #endif

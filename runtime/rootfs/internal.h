@@ -13,8 +13,7 @@
 #include "runtime/rootfs/root.h"
 #include "runtime/rootfs/rootfs.h"
 
-#define ROOTFS_PROC_MAGIC   0x9fa0
-#define ROOTFS_DEVPTS_MAGIC 0x1cd1
+#define ROOTFS_PROC_MAGIC 0x9fa0
 
 // Names a descriptor for calls that take none: "self/fd/N", relative to our own procfs, to be used after
 // fchdir(r->proc_fd). Never by "/proc", which may be the container's (CVE-2026-115521).

@@ -59,9 +59,6 @@ int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *
 // The opened root by its descriptor alone, nothing is mounted; `s` was opened with s->late.
 int rootfs_hold_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
 
-// The root by descriptor alone, nothing is mounted. Parent or child.
-int rootfs_open_root(struct rootfs *r, const char *path, struct error *err);
-
 // Without a mount namespace of its own the container's root is a mount that the host sees, and that whoever
 // deletes the container has to unmount: that one, and nothing else that may be mounted at its path by then.
 // This is what the state remembers of it.

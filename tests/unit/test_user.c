@@ -217,18 +217,8 @@ static int null_is_a_link(void *arg) {
     return 0;
 }
 
-static int fill(void *arg) {
-    (void)arg;
-    close(0);
-    close(2);
-    CHECK(stdio_fill(&err) == 0);
-    CHECK(fcntl(0, F_GETFD) == 0 && fcntl(1, F_GETFD) >= 0 && fcntl(2, F_GETFD) == 0);
-    return 0;
-}
-
 static void test_stdio(void **state) {
     (void)state;
-    in_child(fill, NULL);
     if (geteuid() != 0)
         skip();
     in_child(give_away, NULL);
