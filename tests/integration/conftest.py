@@ -4,7 +4,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import engine_bundle
 import harness
 import look
 import place as place_module
-
-TOOLS = Path(__file__).parent / "tools"
+import programs
 
 
 def pytest_addoption(parser):
@@ -55,11 +53,6 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
 
 
-def compile_tool(source, target, flags=()):
-    subprocess.run(["gcc", "-std=gnu17", "-O1", "-static", "-o", target, source, *flags], check=True)
-    return str(target)
-
-
 @pytest.fixture(scope="session")
 def session_dir():
     path = Path(tempfile.mkdtemp(prefix="nkt-session-", dir="/tmp"))
@@ -71,21 +64,16 @@ def session_dir():
 @pytest.fixture(scope="session")
 def tools(session_dir):
     """Paths of the static helper programs (see tools/)."""
-    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place", "escape")}
-    out["pod_filter"] = compile_tool(TOOLS / "pod_filter.c", session_dir / "pod_filter", ["-lseccomp"])
+    out = {name: programs.provide(name, session_dir / name) for name in programs.NAMES if name != "answers"}
     out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
-    for path in out.values():
-        os.chmod(path, 0o755)
+    os.chmod(out["busybox"], 0o755)
     return out
 
 
 @pytest.fixture(scope="session")
 def answers(session_dir):
     """The path of a static program that tells all that a process can find out (tools/answers.c)."""
-    parts = [str(TOOLS / f"answers_{part}.c") for part in ("attempts", "paths")]
-    path = compile_tool(TOOLS / "answers.c", session_dir / "answers", parts)
-    os.chmod(path, 0o755)
-    return path
+    return programs.provide("answers", session_dir / "answers")
 
 
 @pytest.fixture(scope="session")
