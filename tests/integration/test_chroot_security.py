@@ -525,3 +525,76 @@ def test_a_payload_that_kills_all_kills_its_own(box):
                        'sleep 1000 & "$@"; [ "$(cut -d" " -f3 /proc/$!/stat)" = S ] && echo witness', "sh"]
     said = box.sh("trap : TERM; probe sleep & usleep 300000; kill -TERM -1; wait; echo end").run()
     assert said.out == "end\nwitness\n", said
+
+
+# -- what is bound (CVE-2024-1753, -9407, -9675, -11218) -----------------------------------------------------------------------
+@isolations("oci", *PIVOTED)
+@pytest.mark.parametrize("option", ["bind-propagation=x", "bind-propagation=shared,source=/", "source=/", "src=/", "lowerdir=/,upperdir=/tmp",
+                                    "ro,rw", "rshared ", " ro", "RO", "ro,", ",", "size=1k", "private,shared", "../..", "id=../..", "remount,rw"])
+def test_what_is_no_option_does_nothing(box, tmp, option):
+    """Option text of a build file: no word of it counts by being split or passed on, and the log says so."""
+    (tmp / "src").mkdir()
+    (tmp / "src/file").write_text("bound")
+    box.nook.globals += ["--log", tmp / "log", "--log-level", "warning"]
+    box.mount("/mnt", "bind", tmp / "src", ["rbind", "rprivate", option])
+    look_in = "cat /mnt/file; ls /mnt; grep ' /mnt ' /proc/self/mountinfo | wc -l"
+    result = box.sh(look_in).run()
+    if result.rc:
+        result.fails("/mounts/6")
+        box.nothing_left()
+    else:
+        assert result.out == "boundfile\n1\n", result
+        assert "means nothing to a bind mount" in (tmp / "log").read_text()
+
+
+@pytest.mark.parametrize("where", ["destination", "source", "options"])
+def test_a_nul_is_refused(box, tmp, where):
+    (tmp / "src").mkdir()
+    entry = {"destination": "/mnt", "type": "bind", "source": str(tmp / "src"), "options": ["rbind", "ro"]}
+    entry[where] = ["rbind", "ro\0,source=/"] if where == "options" else entry[where] + "\0/../../.."
+    box.config["mounts"].append(entry)
+    box.refuse(pointers=[f"/mounts/6/{where}", f"/mounts/6/{where}/1"])
+
+
+@isolations("oci", *PIVOTED)
+@pytest.mark.parametrize("what", ["directory", "file"])
+@pytest.mark.parametrize("propagation", ["private", "shared"])
+def test_src_nofollow(box, tmp, what, propagation):
+    """Opened by path, or cloned at once, which sources of a shared root are."""
+    box.linux["rootfsPropagation"] = propagation
+    (tmp / "secret").mkdir()
+    (tmp / "secret/file").write_text("secret")
+    target = tmp / "secret" / ("file" if what == "file" else "")
+    os.symlink(target, tmp / "link")
+    box.mount("/mnt/x", "bind", tmp / "link", ["rbind", "src-nofollow"])
+    box.refuse("symbolic link, and src-nofollow", pointers=["/mounts/6"])
+    box.config["mounts"][-1]["source"] = str(target)
+    assert box.sees("cat /mnt/x" if what == "file" else "cat /mnt/x/file") == "secret"
+
+
+@isolations("oci", "chroot")
+def test_cve_2024_11218_a_source_that_is_swapped(box, tmp):
+    """300 times, while another build exchanges it with a link to what is not to be seen: never that. src-nofollow."""
+    (tmp / "given").mkdir()
+    (tmp / "given/file").write_text("given")
+    (tmp / "secret").mkdir()
+    (tmp / "secret/file").write_text("secret")
+    os.symlink(tmp / "secret", tmp / "link")
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            look.libc.renameat2(-100, str(tmp / "given").encode(), -100, str(tmp / "link").encode(), 2)
+    look.KNOWN.add(pid)
+    seen = {"given": 0, "refused": 0}
+    try:
+        box.mount("/mnt", "bind", tmp / "given", ["rbind", "src-nofollow"]).sh("cat /mnt/file").write()
+        for _ in range(300):
+            result = box.nook("run", "--bundle", box.dir, box.id)
+            if result.rc:
+                result.fails("/mounts/6")
+            seen[result.out or "refused"] += 1
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        look.KNOWN.discard(pid)
+    assert seen["given"] > 20 and seen["refused"] > 20, seen

@@ -213,6 +213,14 @@ static void test_features(void **state) {
     assert_int_equal(n, 60);
 }
 
+static void test_source_nofollow(void **state) {
+    (void)state;
+    struct spec_mount *m = options(true, "'src-nofollow'");
+    assert_true(m->source_nofollow);
+    assert_null(m->data);
+    assert_false(options(true, "'ro'")->source_nofollow);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_flags, free_arena),
@@ -223,6 +231,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_propagation, free_arena),
         cmocka_unit_test_teardown(test_data, free_arena),
         cmocka_unit_test_teardown(test_data_on_bind_is_left_out, free_arena),
+        cmocka_unit_test_teardown(test_source_nofollow, free_arena),
         cmocka_unit_test_teardown(test_destination, free_arena),
         cmocka_unit_test_teardown(test_features, free_arena),
     };
