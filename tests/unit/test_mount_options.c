@@ -210,7 +210,7 @@ static void test_features(void **state) {
         for (size_t k = 0; k < n; k++)
             assert_string_not_equal(a, config_mount_option_name(k));
     }
-    assert_int_equal(n, 60);
+    assert_int_equal(n, 61);
 }
 
 static void test_source_nofollow(void **state) {
