@@ -2,13 +2,12 @@
 """What is peculiar to the chroot isolation and to bare: security.md 1g. Ways out of a root that was entered by chroot(2),
 and into the processes of the runtime, which a payload can see there. (Hostile roots: test_security, in each isolation.)"""
 
+import errno
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import harness
 import look
 from look import Proc, wait_until
+from test_fallbacks import NR, SETS
 
 PIVOTED = ("chroot", "chroot+userns")
 CHROOTED = ("chroot+no-pivot", "chroot+no-pivot+userns")
@@ -120,12 +120,20 @@ def test_a_new_user_namespace_in_there(escape, mark, asks):
     assert said["new user namespace"] == ("in" if pivoted else "EPERM"), said
 
 
+def block(box, tools, code, *names):
+    """These system calls fail for nook."""
+    box.nook.prefix = [tools["nosys"], str(code), ",".join(NR[n] for n in names)]
+
+
 @isolations(*WITH_MOUNTS)
-def test_a_user_namespace_that_can_be_joined_does_not_lead_out(escape, mark, outsider):
+@pytest.mark.parametrize("calls", ["new calls", "old calls"])
+def test_a_user_namespace_that_can_be_joined_does_not_lead_out(escape, mark, outsider, tools, calls):
     """Root without any capability has all of them in a user namespace that some other root process has made (another
     container, say): enough for a second chroot(2). Then there is nothing above the root."""
     other = outsider(*USER_NAMESPACE)
     escape.no_namespace("pid")
+    if calls == "old calls":
+        block(escape, tools, errno.ENOSYS, *SETS["mount API"])
     said = words(escape.args("/bin/escape", "out", mark, str(other)).run().ok().out)
     assert said["another's user namespace"] == ("EPERM" if in_userns(escape) else "in"), said
 
@@ -198,7 +206,7 @@ def test_cve_2021_3602_the_callers_environment_by_run(box, host_mount, tools, im
     """However nook keeps its own binary out of reach. (With CAP_SYS_PTRACE and without a user namespace the payload may read
     every environ: there must be nothing to read.)"""
     if image == "re-executed":  # open_tree and the PR_SET_MM of prctl are not there
-        box.nook.prefix = [tools["nosys"], "38", "428"]
+        block(box, tools, errno.ENOSYS, "open_tree")
     elif image == "on a read-only mount":
         box.nook.prefix = ["unshare", "-m", "sh", "-ec", 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$@"', "sh"]
     assert searcher(box, host_mount, caps).run(env=SECRET).out == "end\n"
@@ -598,3 +606,83 @@ def test_cve_2024_11218_a_source_that_is_swapped(box, tmp):
         os.waitpid(pid, 0)
         look.KNOWN.discard(pid)
     assert seen["given"] > 20 and seen["refused"] > 20, seen
+
+
+# -- clean-up, the bundle, the binary ---------------------------------------------------------------------------------------------
+@isolations(*WITH_MOUNTS)
+@pytest.mark.parametrize("verb", ["run", "delete", "delete --force"])
+def test_stubs_that_became_links_are_not_followed(box, tmp, verb):
+    """CVE-2024-23652: what nook made in the rootfs for mounts, the payload (by a volume that shows the rootfs, say) replaces by
+    links: nothing outside is touched when the container goes."""
+    out = tmp / "OUT"
+    (out / "sub").mkdir(parents=True)
+    for path in (out / "here", out / "sub/file", out / "file"):
+        path.write_text("marker")
+    for path in (out, out / "sub", *out.rglob("*")):
+        path.chmod(0o777)
+    before = sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*"))
+    (tmp / "src").write_text("source")
+    box.mount("/made/here", "bind", tmp / "src", ["bind"]).mount("/made2/sub", "tmpfs", "t").mount("/made3/file", "bind", tmp / "src", ["bind"])
+    box.mount("/image", "bind", box.rootfs, ["bind"])
+    swap = "for d in made made2 made3; do mv /image/$d /image/$d.old && ln -s " + str(out) + " /image/$d || echo failed; done; echo end"
+    if verb == "run":
+        assert box.sees(swap) == "end\n"
+    else:
+        box.sh(swap + "; exec probe sleep").up().wait_text("end")
+        assert box.text() == "end\n"
+        if verb == "delete":
+            box.stop()
+        box.delete(*verb.split()[1:])
+    assert {os.readlink(box.rootfs / d) for d in ("made", "made2", "made3")} == {str(out)}
+    assert sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*")) == before
+    box.sh("echo again").run()
+    assert sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*")) == before
+
+
+def test_nothing_is_written_into_the_bundle(box, tmp):
+    """But mount points in the root, once: by a whole life with hooks, execs, a terminal's loss and a failure."""
+    def picture():
+        return {str(p): (os.lstat(p).st_mode, os.lstat(p).st_ino, os.lstat(p).st_size, os.lstat(p).st_mtime_ns) for p in box.dir.rglob("*")}
+
+    report = tmp / "report"
+    box.mount("/mnt", "tmpfs", "t").hook("poststop", "/bin/true").sh("exec probe sleep")
+    box.args("/no/such").run().fails()  # makes what is missing
+    box.sh("exec probe sleep").write()
+    before = picture()
+    box.nook("create", "--bundle", box.dir, *box.flags, "--report", report, "--pid-file", tmp / "pid", box.id).silent()
+    box.start()
+    box.exec("true").ok()
+    box.stop().delete()
+    assert picture() == before and report.exists()
+
+
+@pytest.mark.parametrize("blocked,works", [(["open_tree"], True), (["open_tree", "memfd_create"], False), (["memfd_create"], True)],
+                         ids=["open_tree", "both", "memfd_create"])
+def test_cve_2019_5736_where_the_binary_cannot_be_protected(box, tools, blocked, works):
+    """By a clone of its mount or by a sealed copy; where neither can be had nothing runs."""
+    block(box, tools, errno.EPERM, *blocked)
+    if not works:
+        box.sleep().refuse("read-only image of the binary")
+        return
+    box.sleep().create()
+    init, = members()
+    fd = os.open(f"/proc/{init}/exe", os.O_RDONLY)
+    sealed = os.readlink(f"/proc/{init}/exe").startswith("/memfd:")
+    assert sealed or os.fstatvfs(fd).f_flag & os.ST_RDONLY
+    os.close(fd)
+
+
+@isolations("bare")
+def test_exec_goes_into_the_root_that_was_made(box, tmp):
+    """Without CAP_SYS_PTRACE a root is found by its path, if the payload has another user: it must be the one of create."""
+    box.nook.prefix = ["setpriv", "--bounding-set=-sys_ptrace"]
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    box.sleep().up()
+    assert box.exec("cat", "/etc/group").ok().out.startswith("root:x:0:\nuser")
+    os.rename(box.rootfs, box.dir / "old")
+    (tmp / "OUT/bin").mkdir(parents=True)
+    os.symlink(tmp / "OUT", box.rootfs)
+    box.exec("cat", "/etc/group").fails("is not the root of container", rc=255)
+    box.rootfs.unlink()
+    os.rename(box.dir / "old", box.rootfs)
+    assert box.exec("true").rc == 0
