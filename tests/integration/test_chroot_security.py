@@ -686,3 +686,61 @@ def test_exec_goes_into_the_root_that_was_made(box, tmp):
     box.rootfs.unlink()
     os.rename(box.dir / "old", box.rootfs)
     assert box.exec("true").rc == 0
+
+
+# -- where the isolation is for ---------------------------------------------------------------------------------------------------
+def in_places(*levels):
+    return pytest.mark.parametrize("place", levels, indirect=True)
+
+
+@pytest.fixture
+def pod(placed_box, tools):
+    """A box with the tool escape, in the test's place, in the isolation that the place is for."""
+    os.link(tools["escape"], placed_box.rootfs / "bin/escape")
+    placed_box.process["noNewPrivileges"] = False
+    return placed_box.isolate("bare" if placed_box.nook.place.level == "E" else "chroot")
+
+
+@in_places("C", "F", "A+userns", "A", "E")
+@pytest.mark.parametrize("flags", [[], ["--no-pivot"]], ids=["pivot", "no-pivot"])
+@pytest.mark.parametrize("caps", ["few", "docker"])
+def test_no_way_out_in_places(pod, place, mark, flags, caps):
+    pod.flags = flags
+    pod.caps(*(DOCKER if caps == "docker" else harness.CAPS))
+    said = words(pod.args("/bin/escape", "out", mark).run().ok().out)
+    assert len(said) == 11 and not any(word.startswith("out") for word in said.values()), said
+    if flags or place.level == "E":
+        assert said["double chroot"] == said["new user namespace"] == "EPERM", said
+
+
+@in_places("C", "F", "A+userns", "A")
+@pytest.mark.parametrize("pids", ["own pids", "shared pids"])
+def test_the_callers_environment_in_places(pod, pids):
+    """CVE-2021-3602, where it was found."""
+    if pids == "shared pids":
+        pod.no_namespace("pid")
+    pod.caps(*DOCKER, "CAP_SYS_PTRACE").env("CONTROL=control").sh(GREP)
+    assert pod.run(env=SECRET).ok().out == "end\n"
+    pod.sh("exec probe sleep").up(env=SECRET)
+    assert pod.exec("/bin/sh", "-c", GREP, env=SECRET).out == "end\n"
+    pod.delete("--force")
+
+
+@in_places("C", "F", "A+userns", "A")
+def test_the_runtimes_processes_in_places(pod, place):
+    """Without a PID namespace of the container: nook and its supervisor, by the numbers that the place has for them."""
+    pod.caps(*DOCKER)
+    meddler(pod, None)
+    run = pod.spawn_run()
+    wait_until(lambda: "up\n" in run.text(), what="the payload")
+    targets = {}
+    for pid in place.left():
+        name = os.path.basename(Proc(pid).cmdline()[0])  # not comm, which names the image that it was executed from
+        if name.startswith("nook"):
+            targets[int(Proc(pid).status("NSpid").split()[1])] = name
+    assert {"nook", "nook-supervisor"} <= set(targets.values()), targets
+    tell(pod, *targets)
+    said = attempts(run.wait().out.removeprefix("up\n"))
+    assert set(said) == set(targets)
+    for pid, ways in said.items():
+        assert len(ways) == 11 and worked(ways) == set(), (targets[pid], ways)
