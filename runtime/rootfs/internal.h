@@ -62,7 +62,7 @@ int tree_change_each(struct rootfs *r, int top, const struct mount_change *c);
 // with errno, ENOSYS when the new mount API is not there.
 int tree_clone(struct rootfs *r, int fd, bool recursive);
 // The same by path, following links: for the host's paths only.
-int tree_clone_path(struct rootfs *r, const char *path, bool recursive);
+int tree_clone_path(struct rootfs *r, const char *path, bool recursive, bool nofollow);
 // Attaches a detached tree over `target`. 0, or -1 with errno.
 int tree_attach(int tree, int target);
 // Attaches `source` over `target`, which is at `where` in the root, with these changes, made before it can be

@@ -2,13 +2,12 @@
 """What is peculiar to the chroot isolation and to bare: security.md 1g. Ways out of a root that was entered by chroot(2),
 and into the processes of the runtime, which a payload can see there. (Hostile roots: test_security, in each isolation.)"""
 
+import errno
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import harness
 import look
 from look import Proc, wait_until
+from test_fallbacks import NR, SETS
 
 PIVOTED = ("chroot", "chroot+userns")
 CHROOTED = ("chroot+no-pivot", "chroot+no-pivot+userns")
@@ -120,12 +120,20 @@ def test_a_new_user_namespace_in_there(escape, mark, asks):
     assert said["new user namespace"] == ("in" if pivoted else "EPERM"), said
 
 
+def block(box, tools, code, *names):
+    """These system calls fail for nook."""
+    box.nook.prefix = [tools["nosys"], str(code), ",".join(NR[n] for n in names)]
+
+
 @isolations(*WITH_MOUNTS)
-def test_a_user_namespace_that_can_be_joined_does_not_lead_out(escape, mark, outsider):
+@pytest.mark.parametrize("calls", ["new calls", "old calls"])
+def test_a_user_namespace_that_can_be_joined_does_not_lead_out(escape, mark, outsider, tools, calls):
     """Root without any capability has all of them in a user namespace that some other root process has made (another
     container, say): enough for a second chroot(2). Then there is nothing above the root."""
     other = outsider(*USER_NAMESPACE)
     escape.no_namespace("pid")
+    if calls == "old calls":
+        block(escape, tools, errno.ENOSYS, *SETS["mount API"])
     said = words(escape.args("/bin/escape", "out", mark, str(other)).run().ok().out)
     assert said["another's user namespace"] == ("EPERM" if in_userns(escape) else "in"), said
 
@@ -198,7 +206,7 @@ def test_cve_2021_3602_the_callers_environment_by_run(box, host_mount, tools, im
     """However nook keeps its own binary out of reach. (With CAP_SYS_PTRACE and without a user namespace the payload may read
     every environ: there must be nothing to read.)"""
     if image == "re-executed":  # open_tree and the PR_SET_MM of prctl are not there
-        box.nook.prefix = [tools["nosys"], "38", "428"]
+        block(box, tools, errno.ENOSYS, "open_tree")
     elif image == "on a read-only mount":
         box.nook.prefix = ["unshare", "-m", "sh", "-ec", 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$@"', "sh"]
     assert searcher(box, host_mount, caps).run(env=SECRET).out == "end\n"
@@ -525,3 +533,214 @@ def test_a_payload_that_kills_all_kills_its_own(box):
                        'sleep 1000 & "$@"; [ "$(cut -d" " -f3 /proc/$!/stat)" = S ] && echo witness', "sh"]
     said = box.sh("trap : TERM; probe sleep & usleep 300000; kill -TERM -1; wait; echo end").run()
     assert said.out == "end\nwitness\n", said
+
+
+# -- what is bound (CVE-2024-1753, -9407, -9675, -11218) -----------------------------------------------------------------------
+@isolations("oci", *PIVOTED)
+@pytest.mark.parametrize("option", ["bind-propagation=x", "bind-propagation=shared,source=/", "source=/", "src=/", "lowerdir=/,upperdir=/tmp",
+                                    "ro,rw", "rshared ", " ro", "RO", "ro,", ",", "size=1k", "private,shared", "../..", "id=../..", "remount,rw"])
+def test_what_is_no_option_does_nothing(box, tmp, option):
+    """Option text of a build file: no word of it counts by being split or passed on, and the log says so."""
+    (tmp / "src").mkdir()
+    (tmp / "src/file").write_text("bound")
+    box.nook.globals += ["--log", tmp / "log", "--log-level", "warning"]
+    box.mount("/mnt", "bind", tmp / "src", ["rbind", "rprivate", option])
+    look_in = "cat /mnt/file; ls /mnt; grep ' /mnt ' /proc/self/mountinfo | wc -l"
+    result = box.sh(look_in).run()
+    if result.rc:
+        result.fails("/mounts/6")
+        box.nothing_left()
+    else:
+        assert result.out == "boundfile\n1\n", result
+        assert "means nothing to a bind mount" in (tmp / "log").read_text()
+
+
+@pytest.mark.parametrize("where", ["destination", "source", "options"])
+def test_a_nul_is_refused(box, tmp, where):
+    (tmp / "src").mkdir()
+    entry = {"destination": "/mnt", "type": "bind", "source": str(tmp / "src"), "options": ["rbind", "ro"]}
+    entry[where] = ["rbind", "ro\0,source=/"] if where == "options" else entry[where] + "\0/../../.."
+    box.config["mounts"].append(entry)
+    box.refuse(pointers=[f"/mounts/6/{where}", f"/mounts/6/{where}/1"])
+
+
+@isolations("oci", *PIVOTED)
+@pytest.mark.parametrize("what", ["directory", "file"])
+@pytest.mark.parametrize("propagation", ["private", "shared"])
+def test_src_nofollow(box, tmp, what, propagation):
+    """Opened by path, or cloned at once, which sources of a shared root are."""
+    box.linux["rootfsPropagation"] = propagation
+    (tmp / "secret").mkdir()
+    (tmp / "secret/file").write_text("secret")
+    target = tmp / "secret" / ("file" if what == "file" else "")
+    os.symlink(target, tmp / "link")
+    box.mount("/mnt/x", "bind", tmp / "link", ["rbind", "src-nofollow"])
+    box.refuse("symbolic link, and src-nofollow", pointers=["/mounts/6"])
+    box.config["mounts"][-1]["source"] = str(target)
+    assert box.sees("cat /mnt/x" if what == "file" else "cat /mnt/x/file") == "secret"
+
+
+@isolations("oci", "chroot")
+def test_cve_2024_11218_a_source_that_is_swapped(box, tmp):
+    """300 times, while another build exchanges it with a link to what is not to be seen: never that. src-nofollow."""
+    (tmp / "given").mkdir()
+    (tmp / "given/file").write_text("given")
+    (tmp / "secret").mkdir()
+    (tmp / "secret/file").write_text("secret")
+    os.symlink(tmp / "secret", tmp / "link")
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            look.libc.renameat2(-100, str(tmp / "given").encode(), -100, str(tmp / "link").encode(), 2)
+    look.KNOWN.add(pid)
+    seen = {"given": 0, "refused": 0}
+    try:
+        box.mount("/mnt", "bind", tmp / "given", ["rbind", "src-nofollow"]).sh("cat /mnt/file").write()
+        for _ in range(300):
+            result = box.nook("run", "--bundle", box.dir, box.id)
+            if result.rc:
+                result.fails("/mounts/6")
+            seen[result.out or "refused"] += 1
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        look.KNOWN.discard(pid)
+    assert seen["given"] > 20 and seen["refused"] > 20, seen
+
+
+# -- clean-up, the bundle, the binary ---------------------------------------------------------------------------------------------
+@isolations(*WITH_MOUNTS)
+@pytest.mark.parametrize("verb", ["run", "delete", "delete --force"])
+def test_stubs_that_became_links_are_not_followed(box, tmp, verb):
+    """CVE-2024-23652: what nook made in the rootfs for mounts, the payload (by a volume that shows the rootfs, say) replaces by
+    links: nothing outside is touched when the container goes."""
+    out = tmp / "OUT"
+    (out / "sub").mkdir(parents=True)
+    for path in (out / "here", out / "sub/file", out / "file"):
+        path.write_text("marker")
+    for path in (out, out / "sub", *out.rglob("*")):
+        path.chmod(0o777)
+    before = sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*"))
+    (tmp / "src").write_text("source")
+    box.mount("/made/here", "bind", tmp / "src", ["bind"]).mount("/made2/sub", "tmpfs", "t").mount("/made3/file", "bind", tmp / "src", ["bind"])
+    box.mount("/image", "bind", box.rootfs, ["bind"])
+    swap = "for d in made made2 made3; do mv /image/$d /image/$d.old && ln -s " + str(out) + " /image/$d || echo failed; done; echo end"
+    if verb == "run":
+        assert box.sees(swap) == "end\n"
+    else:
+        box.sh(swap + "; exec probe sleep").up().wait_text("end")
+        assert box.text() == "end\n"
+        if verb == "delete":
+            box.stop()
+        box.delete(*verb.split()[1:])
+    assert {os.readlink(box.rootfs / d) for d in ("made", "made2", "made3")} == {str(out)}
+    assert sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*")) == before
+    box.sh("echo again").run()
+    assert sorted((str(p), os.lstat(p).st_mode, os.lstat(p).st_mtime_ns) for p in out.rglob("*")) == before
+
+
+def test_nothing_is_written_into_the_bundle(box, tmp):
+    """But mount points in the root, once: by a whole life with hooks, execs, a terminal's loss and a failure."""
+    def picture():
+        return {str(p): (os.lstat(p).st_mode, os.lstat(p).st_ino, os.lstat(p).st_size, os.lstat(p).st_mtime_ns) for p in box.dir.rglob("*")}
+
+    report = tmp / "report"
+    box.mount("/mnt", "tmpfs", "t").hook("poststop", "/bin/true").sh("exec probe sleep")
+    box.args("/no/such").run().fails()  # makes what is missing
+    box.sh("exec probe sleep").write()
+    before = picture()
+    box.nook("create", "--bundle", box.dir, *box.flags, "--report", report, "--pid-file", tmp / "pid", box.id).silent()
+    box.start()
+    box.exec("true").ok()
+    box.stop().delete()
+    assert picture() == before and report.exists()
+
+
+@pytest.mark.parametrize("blocked,works", [(["open_tree"], True), (["open_tree", "memfd_create"], False), (["memfd_create"], True)],
+                         ids=["open_tree", "both", "memfd_create"])
+def test_cve_2019_5736_where_the_binary_cannot_be_protected(box, tools, blocked, works):
+    """By a clone of its mount or by a sealed copy; where neither can be had nothing runs."""
+    block(box, tools, errno.EPERM, *blocked)
+    if not works:
+        box.sleep().refuse("read-only image of the binary")
+        return
+    box.sleep().create()
+    init, = members()
+    fd = os.open(f"/proc/{init}/exe", os.O_RDONLY)
+    sealed = os.readlink(f"/proc/{init}/exe").startswith("/memfd:")
+    assert sealed or os.fstatvfs(fd).f_flag & os.ST_RDONLY
+    os.close(fd)
+
+
+@isolations("bare")
+def test_exec_goes_into_the_root_that_was_made(box, tmp):
+    """Without CAP_SYS_PTRACE a root is found by its path, if the payload has another user: it must be the one of create."""
+    box.nook.prefix = ["setpriv", "--bounding-set=-sys_ptrace"]
+    box.process["user"] = {"uid": 1000, "gid": 1000}
+    box.sleep().up()
+    assert box.exec("cat", "/etc/group").ok().out.startswith("root:x:0:\nuser")
+    os.rename(box.rootfs, box.dir / "old")
+    (tmp / "OUT/bin").mkdir(parents=True)
+    os.symlink(tmp / "OUT", box.rootfs)
+    box.exec("cat", "/etc/group").fails("is not the root of container", rc=255)
+    box.rootfs.unlink()
+    os.rename(box.dir / "old", box.rootfs)
+    assert box.exec("true").rc == 0
+
+
+# -- where the isolation is for ---------------------------------------------------------------------------------------------------
+def in_places(*levels):
+    return pytest.mark.parametrize("place", levels, indirect=True)
+
+
+@pytest.fixture
+def pod(placed_box, tools):
+    """A box with the tool escape, in the test's place, in the isolation that the place is for."""
+    os.link(tools["escape"], placed_box.rootfs / "bin/escape")
+    placed_box.process["noNewPrivileges"] = False
+    return placed_box.isolate("bare" if placed_box.nook.place.level == "E" else "chroot")
+
+
+@in_places("C", "F", "A+userns", "A", "E")
+@pytest.mark.parametrize("flags", [[], ["--no-pivot"]], ids=["pivot", "no-pivot"])
+@pytest.mark.parametrize("caps", ["few", "docker"])
+def test_no_way_out_in_places(pod, place, mark, flags, caps):
+    pod.flags = flags
+    pod.caps(*(DOCKER if caps == "docker" else harness.CAPS))
+    said = words(pod.args("/bin/escape", "out", mark).run().ok().out)
+    assert len(said) == 11 and not any(word.startswith("out") for word in said.values()), said
+    if flags or place.level == "E":
+        assert said["double chroot"] == said["new user namespace"] == "EPERM", said
+
+
+@in_places("C", "F", "A+userns", "A")
+@pytest.mark.parametrize("pids", ["own pids", "shared pids"])
+def test_the_callers_environment_in_places(pod, pids):
+    """CVE-2021-3602, where it was found."""
+    if pids == "shared pids":
+        pod.no_namespace("pid")
+    pod.caps(*DOCKER, "CAP_SYS_PTRACE").env("CONTROL=control").sh(GREP)
+    assert pod.run(env=SECRET).ok().out == "end\n"
+    pod.sh("exec probe sleep").up(env=SECRET)
+    assert pod.exec("/bin/sh", "-c", GREP, env=SECRET).out == "end\n"
+    pod.delete("--force")
+
+
+@in_places("C", "F", "A+userns", "A")
+def test_the_runtimes_processes_in_places(pod, place):
+    """Without a PID namespace of the container: nook and its supervisor, by the numbers that the place has for them."""
+    pod.caps(*DOCKER)
+    meddler(pod, None)
+    run = pod.spawn_run()
+    wait_until(lambda: "up\n" in run.text(), what="the payload")
+    targets = {}
+    for pid in place.left():
+        name = os.path.basename(Proc(pid).cmdline()[0])  # not comm, which names the image that it was executed from
+        if name.startswith("nook"):
+            targets[int(Proc(pid).status("NSpid").split()[1])] = name
+    assert {"nook", "nook-supervisor"} <= set(targets.values()), targets
+    tell(pod, *targets)
+    said = attempts(run.wait().out.removeprefix("up\n"))
+    assert set(said) == set(targets)
+    for pid, ways in said.items():
+        assert len(ways) == 11 and worked(ways) == set(), (targets[pid], ways)
