@@ -383,7 +383,8 @@ static void same_root(void **state) {
     finish(&other);
 }
 
-// A container of another isolation, in a root that has the number of ours: it is in a mount namespace of its own.
+// A container of another isolation, in a root that has the number of ours: it is in a mount namespace of its
+// own.
 static void same_root_elsewhere(void **state) {
     (void)state;
     struct member_identity id, other_id;
