@@ -11,8 +11,16 @@
 #include "runtime/config/mount_options.h"
 #include "runtime/config/parse.h"
 #include "runtime/config/words.h"
+#include "runtime/plan/finding.h"
 #include "runtime/process/seccomp.h"
 
+static void write_enabled(struct json *j, const char *name, bool enabled) {
+    json_object(j, name);
+    json_bool(j, "enabled", enabled);
+    json_object_end(j);
+}
+
+#ifdef HAVE_SECCOMP
 // Words that the parser knows only to refuse them by name.
 static const char *const refused_words[] = { "SCMP_ACT_NOTIFY", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
                                              NULL };
@@ -32,14 +40,7 @@ static void write_words(struct json *j, const char *name, const char *const *wor
     json_array_end(j);
 }
 
-static void write_enabled(struct json *j, const char *name, bool enabled) {
-    json_object(j, name);
-    json_bool(j, "enabled", enabled);
-    json_object_end(j);
-}
-
 static void write_seccomp(struct json *j) {
-#ifdef HAVE_SECCOMP
     json_object(j, "seccomp");
     json_bool(j, "enabled", true);
     write_words(j, "actions", config_seccomp_actions);
@@ -48,10 +49,12 @@ static void write_seccomp(struct json *j) {
     write_words(j, "knownFlags", config_seccomp_flags);
     write_words(j, "supportedFlags", config_seccomp_flags);
     json_object_end(j);
-#else
-    write_enabled(j, "seccomp", false);
-#endif
 }
+#else
+static void write_seccomp(struct json *j) {
+    write_enabled(j, "seccomp", false);
+}
+#endif
 
 static void write_linux(struct json *j) {
     json_object(j, "linux");
@@ -85,6 +88,15 @@ static void write_linux(struct json *j) {
     json_object_end(j);
 }
 
+// The codes of what a weaker isolation may not give: docs/isolation.md. Annotations are strings.
+static const char *loss_codes(struct arena *a, bool refused_only) {
+    const char *text = "";
+    for (int i = 0; i < N_PLAN_LOSSES; i++)
+        if (plan_loss_kinds[i].refused || !refused_only)
+            text = arena_printf(a, "%s%s%s", text, *text ? "," : "", plan_loss_kinds[i].code);
+    return text;
+}
+
 static int cmd_features(struct command *c, struct error *err) {
     struct json j;
 
@@ -107,6 +119,9 @@ static int cmd_features(struct command *c, struct error *err) {
 #endif
     json_string(&j, "nook.version", PACKAGE_VERSION);
     json_string(&j, "nook.commit", NOOK_COMMIT);
+    json_string(&j, "nook.isolation.levels", "oci,chroot,bare");
+    json_string(&j, "nook.isolation.codes", loss_codes(c->arena, false));
+    json_string(&j, "nook.isolation.codes.refused", loss_codes(c->arena, true));
     // Engines look for runc's name of this before they offer checkpoints.
     json_string(&j, "org.opencontainers.runc.checkpoint.enabled", "false");
     json_object_end(&j);

@@ -136,7 +136,7 @@ static int open_log(const struct command *c, struct error *err) {
 
 static int settle_globals(struct command *c, struct error *err) {
     const char *isolation = c->global.isolation ? c->global.isolation : getenv("NOOK_ISOLATION");
-    c->isolation = isolation && *isolation ? isolation : "oci";
+    c->isolation = isolation && *isolation ? arena_strdup(c->arena, isolation) : "oci";
     c->chroot_warn = c->global.chroot_policy && str_eq(c->global.chroot_policy, "warn");
     c->debug = c->global.debug;
     c->trace = c->global.trace;

@@ -175,10 +175,6 @@ void json_bool(struct json *j, const char *name, bool value) {
     json_raw(j, name, value ? "true" : "false");
 }
 
-void json_null(struct json *j, const char *name) {
-    json_raw(j, name, "null");
-}
-
 void json_raw(struct json *j, const char *name, const char *json) {
     begin(j, name);
     put_text(j, json);

@@ -29,7 +29,6 @@ void json_string(struct json *j, const char *name, const char *value); // NULL g
 void json_int(struct json *j, const char *name, int64_t value);
 void json_uint(struct json *j, const char *name, uint64_t value);
 void json_bool(struct json *j, const char *name, bool value);
-void json_null(struct json *j, const char *name);
 // Text that is JSON already.
 void json_raw(struct json *j, const char *name, const char *json);
 

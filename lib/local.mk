@@ -4,6 +4,7 @@ libnook_a_SOURCES += \
 	lib/arena.c lib/arena.h \
 	lib/capname.c lib/capname.h \
 	lib/clock.c lib/clock.h \
+	lib/environment.c lib/environment.h \
 	lib/error.c lib/error.h \
 	lib/fd.c lib/fd.h \
 	lib/json.c lib/json.h \

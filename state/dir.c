@@ -308,15 +308,6 @@ int state_remove(struct state_dir *dir, struct error *err) {
     return error_set(err, "state.remove", errno, "remove the state directory of container %s", dir->id);
 }
 
-void state_remove_empty(const char *root, const char *id) {
-    struct error err;
-    if (state_check_id(id, &err) < 0)
-        return;
-    cleanup_fd int root_fd = state_open_root(root, false, &err);
-    if (root_fd >= 0)
-        (void)unlinkat(root_fd, id, AT_REMOVEDIR);
-}
-
 // ---------------------------------------------------------------- list
 
 static int compare_names(const void *a, const void *b) {

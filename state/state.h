@@ -170,10 +170,6 @@ bool state_is_dead(const struct state_dir *dir, const struct state *s, bool load
 // Removes the entry: what is in the directory (no link is followed), then the directory. Already gone: 0.
 int state_remove(struct state_dir *dir, struct error *err);
 
-// Removes <root>/<id> if it is an empty directory, i.e. the half-made entry of a dead creator; for
-// `delete --force` after state_open() said "state.not-found". Never an error.
-void state_remove_empty(const char *root, const char *id);
-
 // Calls fn for each entry, sorted by id; `loaded` as above. Entries that vanish meanwhile and foreign ones
 // are skipped in silence. fn returns 0 to go on, or -1 with *err to stop. A root that is missing is an error
 // with err->err == ENOENT.

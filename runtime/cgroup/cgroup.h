@@ -132,8 +132,8 @@ void cgroup_undo(struct cgroup_live *live);
 // directory in *failed.
 int cgroup_attach_self(const struct cgroup_join *join, bool v2_too, const char **failed);
 
-// The parent puts another process (one thread) in.
-int cgroup_attach_pid(const struct cgroup_join *join, pid_t pid, bool v2_too, struct error *err);
+// Why a cgroup may refuse a process with this errno, and what helps; NULL: not known.
+const char *cgroup_join_hint(int errnum);
 
 // `exec --cgroup [CONTROLLERS:]PATH`: controllers NULL = every hierarchy; path relative to the container's
 // cgroup.

@@ -36,7 +36,6 @@ static const struct device_rule defaults[] = {
 struct rules {
     struct device_rule *list;
     size_t n;
-    size_t n_config; // the first ones are the config's
 };
 
 static unsigned access_bits(const char *access) {
@@ -73,7 +72,6 @@ static struct rules collect(struct translation *t) {
         out.list[out.n++] = (struct device_rule){ DEFAULT_ORIGIN, -1, -1, DEVICE_ACCESS_ALL, 'a', false };
     for (size_t i = first; i < n; i++)
         out.list[out.n++] = config[i];
-    out.n_config = out.n;
     if (out.n == 1 && out.list[0].allow)
         return out; // everything is allowed: the defaults add nothing
     memcpy(out.list + out.n, defaults, sizeof(defaults));

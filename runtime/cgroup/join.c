@@ -33,31 +33,22 @@ int cgroup_attach_self(const struct cgroup_join *join, bool v2_too, const char *
     return n < 0 ? -1 : 0;
 }
 
-static int attach_failed(struct error *err, int errnum, const char *dir, pid_t pid) {
-    error_set(err, "cgroup.join-failed", errnum, "cannot put process %d into the cgroup %s", pid, dir);
-    if (errnum == ENOSPC)
-        error_hint(err, "the cpuset there has no CPUs or no memory nodes");
-    else if (errnum == EBUSY)
-        error_hint(err, "its controllers are enabled for cgroups below it: cgroup v2 then takes processes "
-                        "only into those");
-    else if (errnum == EACCES || errnum == EPERM)
-        error_hint(err, "moving a process needs write access to cgroup.procs of the cgroup above both; try "
-                        "systemd-run --user "
-                        "--scope");
-    else if (errnum == EOPNOTSUPP)
-        error_hint(err, "the cgroup is threaded, or its parent is");
-    return -1;
-}
-
-int cgroup_attach_pid(const struct cgroup_join *join, pid_t pid, bool v2_too, struct error *err) {
-    char text[16];
-    int n = snprintf(text, sizeof(text), "%d", pid);
-    for (size_t i = 0; i < join->n_tasks; i++)
-        if (write(join->tasks[i], text, (size_t)n) < 0)
-            return attach_failed(err, errno, join->dirs[i], pid);
-    if (v2_too && join->v2 >= 0 && fd_write_file(join->v2, "cgroup.procs", text, (size_t)n) < 0)
-        return attach_failed(err, errno, join->v2_dir, pid);
-    return 0;
+const char *cgroup_join_hint(int errnum) {
+    switch (errnum) {
+    case ENOSPC:
+        return "the cpuset there has no CPUs or no memory nodes";
+    case EBUSY:
+        return "its controllers are enabled for cgroups below it: cgroup v2 then takes processes only into "
+               "those";
+    case EACCES:
+    case EPERM:
+        return "moving a process needs write access to cgroup.procs of the cgroup above both; try "
+               "systemd-run --user --scope";
+    case EOPNOTSUPP:
+        return "the cgroup is threaded, or its parent is";
+    default:
+        return NULL;
+    }
 }
 
 // ---------------------------------------------------------------- exec

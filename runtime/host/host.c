@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who we are on this host: ids, user namespace, capabilities; which LSMs are on.
+// Who we are on this host: ids, user namespace, capabilities.
 #include "config.h"
 
 #include "runtime/host/host.h"
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/fd.h"
-#include "lib/str.h"
 #include "lib/sys.h"
 
 // The inode of the initial user namespace is a constant of the kernel (PROC_USER_INIT_INO).
@@ -39,30 +36,4 @@ int host_probe(struct host *h, const char *controllers, struct arena *a, struct 
         return -1;
     h->cgroups.below_own = h->euid != 0 || !h->in_initial_userns;
     return host_probe_cgroups(&h->cgroups, controllers, a, err);
-}
-
-uint64_t host_bounding_capabilities(void) {
-    uint64_t set = 0;
-    for (int cap = 0; cap < 64; cap++) {
-        int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-        if (has < 0)
-            break;
-        if (has)
-            set |= UINT64_C(1) << cap;
-    }
-    return set;
-}
-
-bool host_has_apparmor(void) {
-    char enabled[4];
-    return fd_read_small(-1, "/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled)) > 0 &&
-           enabled[0] == 'Y';
-}
-
-bool host_has_selinux(void) {
-    // Enabled means that a policy is loaded; until then every process is of the "kernel" type.
-    char context[256];
-    return access("/sys/fs/selinux/enforce", F_OK) == 0 &&
-           fd_read_small(-1, "/proc/self/attr/current", context, sizeof(context)) > 0 &&
-           !str_eq(context, "kernel") && !str_eq(context, "kernel\n");
 }

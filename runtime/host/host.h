@@ -72,14 +72,6 @@ const struct host_hierarchy *host_cgroups_v2(const struct host_cgroups *h);
 // Is `word` one of the words of `list`, which are separated by any of `separators`?
 bool host_word_in(const char *list, const char *separators, const char *word);
 
-// Own capability bounding set (PR_CAPBSET_READ for each). Costs a system call per capability: ask when
-// needed.
-uint64_t host_bounding_capabilities(void);
-
-// Can labels be applied here? Probed at each call: ask once.
-bool host_has_apparmor(void);
-bool host_has_selinux(void);
-
 // ---- The pure parts, for tests: text in, facts out.
 
 // Reads the text of /proc/PID/cgroup: one hierarchy a line, mount_point NULL. v2 ("0::/x") last.

@@ -50,7 +50,6 @@ struct worker {
     struct place_page *page;
     int sock;
     bool own_mounts; // what we mount stays with us
-    bool ground;     // a tmpfs of our own is the current directory
 };
 
 // ---------------------------------------------------------------- who refused?

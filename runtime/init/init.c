@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/environment.h"
 #include "lib/fd.h"
 #include "lib/prefault.h"
 #include "lib/str.h"
@@ -64,7 +65,7 @@ static int run_steps(struct init *in, const struct steps *steps, size_t from, st
         // Engines match on the end of what the look-up says: nothing is put behind it (engine-contract 2.1).
         bool exact = s->op == STEP_FIND_EXECUTABLE || s->op == STEP_CWD;
         int rc = run(in, s, err);
-        if (rc < 0 && s->best_effort) {
+        if (rc < 0 && s->best_effort && (!s->tolerates || err->err == s->tolerates)) {
             init_warn(in, err->msg);
             rc = 0;
         }
@@ -123,18 +124,6 @@ static int fail(int sock, enum message_type type, struct error *err) {
 
 // ---------------------------------------------------------------- main
 
-// Nothing of the caller's may be seen in there: its environment lies in our memory, at the top of the stack.
-static void forget_environment(void) {
-    if (!environ || !environ[0])
-        return;
-    char *begin = environ[0], *end = begin;
-    for (char **e = environ; *e; e++)
-        if (*e == end)
-            end += strlen(*e) + 1;
-    memset(begin, 0, (size_t)(end - begin));
-    environ[0] = NULL;
-}
-
 // No descriptor of the host stays open while we wait, our own or leaked by the caller: who may trace us could
 // walk through /proc/PID/fd. Kept are the sockets, and our procfs when a label is still to be written.
 static int close_all(struct init *in, struct error *err) {
@@ -186,7 +175,7 @@ int init_main(void *arg) {
         close(in->cgroup->v2);
     prefault_stack(INIT_STACK);
     fd_close(&in->parent_sock);
-    forget_environment();
+    environment_forget(); // nothing of the caller's may be seen in there
     if (set_up(in, &err) < 0)
         return fail(in->sock, MESSAGE_FAILED, &err);
     if (message_send(in->sock, MESSAGE_READY, 0, -1) < 0)

@@ -31,7 +31,9 @@ static int step_cgroup_attach(struct init *in, const struct step *s, struct erro
     const char *failed = "";
     if (!in->cgroup || cgroup_attach_self(in->cgroup, !*in->in_cgroup, &failed) == 0)
         return 0;
-    return error_set(err, "cgroup.join-failed", errno, "enter the cgroup %s", failed);
+    const char *hint = cgroup_join_hint(errno);
+    error_set(err, "cgroup.join-failed", errno, "enter the cgroup %s", failed);
+    return hint ? error_hint(err, "%s", hint) : -1;
 }
 
 static int step_join_mount_namespace(struct init *in, const struct step *s, struct error *err) {

@@ -7,7 +7,6 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "lib/fd.h"
@@ -72,7 +71,7 @@ static int step_rlimits(struct init *in, const struct step *s, struct error *err
 static int step_stdio(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct spec_user *user = &in->plan->process->user;
-    if (stdio_reopen_null(err) < 0)
+    if (stdio_reopen_null(in->plan->image_dev, err) < 0)
         return -1;
     return stdio_fix_owner(user->uid, user->gid, err);
 }
@@ -80,9 +79,16 @@ static int step_stdio(struct init *in, const struct step *s, struct error *err) 
 static int step_label(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct spec_process *p = in->plan->process;
-    if (p->apparmor_profile && labels_set_apparmor(in->rootfs.proc_fd, p->apparmor_profile, err) < 0)
+    if (p->apparmor_profile &&
+        labels_set_apparmor(in->rootfs.proc_fd, p->apparmor_profile, p->no_new_privileges, err) < 0)
         return -1;
     return p->selinux_label ? labels_set_selinux(in->rootfs.proc_fd, p->selinux_label, err) : 0;
+}
+
+// A root that was entered by chroot(2) holds in whoever cannot do that again: the program, but hooks as well.
+static int step_drop_chroot(struct init *in, const struct step *s, struct error *err) {
+    (void)in, (void)s;
+    return capabilities_give_up(CAP_SYS_CHROOT, err);
 }
 
 static bool has_seccomp(const struct init *in) {
@@ -116,16 +122,12 @@ static int step_signal_scope(struct init *in, const struct step *s, struct error
     return landlock_scope_signals(err) < 0 ? -1 : 0;
 }
 
-// The supervisor is our parent; if it is gone already, nobody will tell us.
+// The supervisor is our parent.
 static int step_die_with_parent(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return error_set(err, "supervisor.failed", errno, "ask to be killed when the supervisor dies");
     if (in->supervisor == 0)
         in->supervisor = getppid();
-    if (getppid() != in->supervisor)
-        return error_set(err, "supervisor.failed", 0, "the supervisor has died");
-    return 0;
+    return parent_death_signal(SIGKILL, in->supervisor, err);
 }
 
 static int step_seccomp(struct init *in, const struct step *s, struct error *err) {
@@ -147,6 +149,7 @@ const init_step init_process_steps[N_STEP_OPS] = {
     [STEP_CWD] = step_cwd,
     [STEP_FIND_EXECUTABLE] = step_find_executable,
     [STEP_START_CONTAINER_HOOKS] = step_start_container_hooks,
+    [STEP_DROP_CHROOT] = step_drop_chroot,
     [STEP_RLIMITS] = step_rlimits,
     [STEP_STDIO] = step_stdio,
     [STEP_LABEL] = step_label,

@@ -126,6 +126,11 @@ static int step_chroot(struct init *in, const struct step *s, struct error *err)
     return rootfs_chroot(&in->rootfs, err);
 }
 
+static int step_lift_root(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return rootfs_lift(&in->rootfs, err);
+}
+
 static int step_sysctl(struct init *in, const struct step *s, struct error *err) {
     return rootfs_sysctl(&in->rootfs, s->key_value.key, s->key_value.value, err);
 }
@@ -161,6 +166,7 @@ const init_step init_root_steps[N_STEP_OPS] = {
     [STEP_PIVOT_ROOT] = step_pivot_root,
     [STEP_MOVE_ROOT] = step_move_root,
     [STEP_CHROOT] = step_chroot,
+    [STEP_LIFT_ROOT] = step_lift_root,
     [STEP_SYSCTL] = step_sysctl,
     [STEP_MASK] = step_mask,
     [STEP_READONLY_PATH] = step_readonly_path,

@@ -282,12 +282,10 @@ static int step_supervise(struct launch *l, const struct step *s, struct error *
     return 0;
 }
 
-// From here on it can be asked; and it is not dumpable any more, which the program may not see.
-static int await_supervisor(struct launch *l, struct error *err) {
-    if (!l->clone.supervisor)
+// By what all of the container's processes will be known, should the supervisor die.
+static int identify_members(struct launch *l, struct error *err) {
+    if (!l->clone.supervisor || l->state.members)
         return 0;
-    if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
-        return -1;
     struct member_identity identity;
     struct member_marks marks = { .namespaces = { [MEMBER_MOUNT] = l->marks[MARK_MOUNT],
                                                   [MEMBER_UTS] = l->marks[MARK_UTS],
@@ -298,6 +296,15 @@ static int await_supervisor(struct launch *l, struct error *err) {
         return -1;
     l->state.members = members_text(&identity, l->arena);
     return 0;
+}
+
+// From here on it can be asked; and it is not dumpable any more, which the program may not see.
+static int await_supervisor(struct launch *l, struct error *err) {
+    if (!l->clone.supervisor)
+        return 0;
+    if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
+        return -1;
+    return identify_members(l, err);
 }
 
 static void close_supervisor(struct launch *l) {
@@ -330,6 +337,10 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     l->clone.entry = init_main;
     l->clone.arg = &l->init;
     int rc = clone_process(&l->clone, &l->in_cgroup, &l->child, err);
+    // Who is root in there, and has as many capabilities as we have, must not trace us. (Of another user the
+    // files in /proc/self would not be ours any more.) Init still can be looked at.
+    if (rc == 0 && geteuid() == 0)
+        prctl(PR_SET_DUMPABLE, 0);
     process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
@@ -395,6 +406,9 @@ static const parent_step parent_steps[N_STEP_OPS] = {
 
 static int give_maps(struct launch *l, struct error *err) {
     const struct plan *p = l->plan;
+    // Later it is not dumpable, and its namespaces can be seen with CAP_SYS_PTRACE only.
+    if (identify_members(l, err) < 0)
+        return -1;
     return p->uid_map ? clone_write_id_maps(l->child.init, p->uid_map, p->gid_map, err) : 0;
 }
 

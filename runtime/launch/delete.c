@@ -65,7 +65,7 @@ static bool identity_of(const struct state *state, struct member_identity *out) 
     return known;
 }
 
-// chroot-isolation.md, K2 and K3: the supervisor is asked; if it is dead or does not answer, it and the
+// Without a PID namespace and a cgroup: the supervisor is asked; if it is dead or does not answer, it and the
 // payload are killed here. Either way a look at all processes proves that none of the container's is left.
 static int kill_supervised(const struct state_dir *dir, const struct state *state, struct error *err) {
     struct error asked;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
 #include "runtime/launch/launch.h"
+#include "runtime/launch/members.h"
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/process.h"
 #include "runtime/process/attributes.h"
@@ -118,14 +120,46 @@ static int make_plan(struct execution *x, struct error *err) {
         .seccomp = r->spec->linux_.seccomp != NULL,
         .supervised = state_is_supervised(r->state),
         .chrooted = is_weaker && !pivoted(r),
+        .image_dev = r->state->isolation && str_eq(r->state->isolation, "bare"),
         .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) ||
                  (x->own.permitted & (1ULL << CAP_SYS_ADMIN)),
-        .permitted = x->own.permitted,
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
     };
     x->plan = plan_exec(&request, x->arena, err);
     return x->plan ? 0 : -1;
+}
+
+static int no_root(const struct state *state, struct error *err) {
+    return error_set(err, "exec.failed", errno, "open the root of container %s", state->id);
+}
+
+// Without namespaces the root is where it was when the container was made, unless something else is there
+// now.
+static int open_root_by_path(const struct state *state, struct error *err) {
+    struct member_identity made;
+    struct stat st;
+    cleanup_fd int fd = open(state->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return no_root(state, err);
+    if (members_read(state->members, &made) && (made.root.dev != st.st_dev || made.root.ino != st.st_ino))
+        return error_set(err, "exec.failed", 0, "%s is not the root of container %s any more", state->rootfs,
+                         state->id);
+    return fd_steal(&fd);
+}
+
+// /proc/PID/root is not for everybody to look through.
+static int open_root(const struct execution *x, pid_t payload, struct error *err) {
+    const struct state *state = x->request->state;
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)payload);
+    cleanup_fd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && state->namespaces == 0 && state->rootfs)
+        return open_root_by_path(state, err);
+    bool gone = fd >= 0 && proc_wait(&x->container, 0); // only now is it certain whose root it is
+    if (gone)
+        errno = ESRCH;
+    return fd < 0 || gone ? no_root(state, err) : fd_steal(&fd);
 }
 
 static int open_container(struct execution *x, struct error *err) {
@@ -138,15 +172,9 @@ static int open_container(struct execution *x, struct error *err) {
     }
     x->init.container = &x->namespaces;
     if (!pivoted(r)) {
-        char path[PATH_MAX];
-        // Without namespaces its root is where it was; /proc/PID/root is not for everybody to look through.
-        if (r->state->namespaces == 0 && r->state->rootfs)
-            str_copy(path, sizeof(path), r->state->rootfs);
-        else
-            snprintf(path, sizeof(path), "/proc/%d/root", (int)payload.pid);
-        x->init.container_root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        x->init.container_root = open_root(x, payload.pid, err);
         if (x->init.container_root < 0)
-            return error_set(err, "exec.failed", errno, "open the root of container %s", r->state->id);
+            return -1;
     }
     if (through_user_namespace(x)) {
         // A pidfd stands for all of them, a file for one.

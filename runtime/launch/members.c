@@ -130,8 +130,9 @@ struct pass {
     struct namespace_id namespaces[N_MEMBER_NAMESPACES]; // of the identity, those that are not our own
     bool bare;                                           // nothing but the root
     int proc;
-    struct file_id own_user; // our own user namespace
-    pid_t spared[ANCESTORS]; // we and our ancestors
+    struct file_id own_user;  // our own user namespace
+    struct file_id own_mount; // and our mount namespace
+    pid_t spared[ANCESTORS];  // we and our ancestors
     size_t n_spared;
     unsigned proved; // bits of the namespaces that are the container's beyond doubt
     bool kill;
@@ -149,6 +150,8 @@ struct evidence {
     unsigned numbers; // bits of the namespaces with the right number
     bool unique;      // what is right is used once only
     bool root;
+    bool elsewhere; // bare: the root is right, but bare makes no mount namespaces, and it is in another one
+                    // than we
 };
 
 // The number is right: is the namespace?
@@ -204,6 +207,9 @@ static bool gather(const struct pass *p, pid_t pid, struct evidence *e) {
     if (procfs_file(p->proc, pid, "root", &is) < 0)
         return false;
     e->root = file_id_equal(is, p->id->root);
+    if (p->bare && e->root && namespace_of(p->proc, pid, MEMBER_MOUNT, &is) < 0)
+        return false;
+    e->elsewhere = p->bare && e->root && !file_id_equal(is, p->own_mount);
     // Who has unshared all of its namespaces still has the container's mounts in them.
     struct tmpfs_id dev;
     if (e->root && p->id->dev.id && procfs_dev_tmpfs(p->proc, pid, p->id->dev.dev, &dev) == 0)
@@ -282,6 +288,9 @@ static enum verdict judge(struct pass *p, pid_t pid) {
         return OTHER;
     if (!seen)
         return BLIND;
+    // A container that was made later, of another isolation, in a root with the number of one that is gone?
+    if (e.elsewhere)
+        return DOUBTFUL;
     if (e.root)
         p->proved |= e.numbers;
     return e.root || (e.numbers & p->proved) ? MEMBER : DOUBTFUL;
@@ -375,6 +384,8 @@ static bool begin(struct pass *p, const struct member_identity *id) {
         bool have = namespace_of(p->proc, getpid(), i, &own) == 0;
         if (have && i == MEMBER_USER)
             p->own_user = own;
+        if (have && i == MEMBER_MOUNT)
+            p->own_mount = own;
         // The number of a namespace that is gone may be that of ours by now.
         if (have && !file_id_equal(own, id->namespaces[i].file))
             p->namespaces[i] = id->namespaces[i];

@@ -9,9 +9,7 @@
 #include "lib/error.h"
 #include "lib/proc.h"
 
-#define NOTIFY_DIRECTORY        "notify"      // in the container's state directory
-#define NOTIFY_INSIDE           "/run/notify" // where it is bound in the container
-#define NOTIFY_CONTAINER_SOCKET NOTIFY_INSIDE "/notify.sock"
+#define NOTIFY_DIRECTORY "notify" // in the container's state directory
 
 // $NOTIFY_SOCKET of the runtime, or NULL.
 const char *notify_host_socket(void);

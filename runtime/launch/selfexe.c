@@ -20,6 +20,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/environment.h"
 #include "lib/fd.h"
 #include "lib/sys.h"
 
@@ -193,6 +194,11 @@ static int swap_exe(int tree, char **argv) {
 
 // ---------------------------------------------------------------- the choice
 
+// A container that sees us in /proc must not find what our caller told us (CVE-2021-3602).
+static int hide_environment(struct error *err) {
+    return environment_hide() < 0 ? error_set(err, "self.unprotected", errno, "hide the environment") : 0;
+}
+
 int selfexe_protect(char **argv, int *image, struct error *err) {
     *image = -1;
     struct statvfs fs;
@@ -200,12 +206,12 @@ int selfexe_protect(char **argv, int *image, struct error *err) {
         return error_set(err, "self.unprotected", errno, "cannot find the running binary: stat %s",
                          own_image);
     if ((fs.f_flag & ST_RDONLY) || is_sealed())
-        return 0;
+        return hide_environment(err);
 
     cleanup_fd int tree = read_only_clone();
     if (tree >= 0 && swap_exe(tree, argv) == 0) {
         *image = fd_steal(&tree);
-        return 0;
+        return hide_environment(err);
     }
     if (tree >= 0)
         execveat(tree, "", argv, environ, AT_EMPTY_PATH);

@@ -12,6 +12,8 @@
 // from a sealed copy in memory (memfd_create(2)); then it does not return. -1 with *err set when neither can
 // be had. Call it before anything else is done: descriptors without CLOEXEC survive.
 //
+// The environment is not to be seen in /proc/PID/environ any more.
+//
 // *image is -1, or the detached mount, to be closed at leisure: the last close of one takes as long as RCU
 // does (some 70 us), so it is best done when the process that was cloned has closed its copy and is at work.
 int selfexe_protect(char **argv, int *image, struct error *err);

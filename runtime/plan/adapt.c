@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adaptations: the copy of the spec, the list of findings, cgroups, and the process.
+// Adaptations: the copy of the spec, the list of findings, cgroups, and the process; and what the planners of
+// the weaker isolations end with.
 #include "config.h"
 
 #include <linux/capability.h>
@@ -104,12 +105,6 @@ static bool has_admin(const struct adaptation *ad) {
     return planner_is_new(ad->pl, NS_USER) || (ad->pl->host->permitted & (1ULL << CAP_SYS_ADMIN));
 }
 
-// What the process has when the config lists nothing; a new user namespace begins with all.
-static uint64_t inherited_capabilities(const struct adaptation *ad) {
-    uint64_t all = (1ULL << (CAP_LAST_CAP + 1)) - 1;
-    return planner_is_new(ad->pl, NS_USER) ? all : ad->pl->host->permitted;
-}
-
 // Without a PID namespace the container's processes and its supervisor see each other. Signals are kept
 // inside by Landlock, or by ids that are not the supervisor's.
 static bool has_supervisor_ids(const struct adaptation *ad) {
@@ -122,11 +117,21 @@ static bool has_supervisor_ids(const struct adaptation *ad) {
     return false;
 }
 
-static void shield_supervisor(struct adaptation *ad) {
+// Who asked for a PID namespace does not mean to meet the processes outside: to signal them, be it by
+// kill(-1), or to enter those that ptrace(2) allows by the outer /proc. A Landlock domain keeps from both. In
+// a user namespace the ids and capabilities do.
+static bool wants_no_others(struct adaptation *ad) {
+    return ad->pids_lost || (planner_is_new(ad->pl, NS_PID) && !ad->spec->linux_.namespaces[NS_USER].present);
+}
+
+static void scope_signals(struct adaptation *ad) {
     bool landlock = ad->place && ad->place->landlock_abi >= 6;
+    bool supervised = ad->pl->p->supervised;
+    if (!supervised && !wants_no_others(ad))
+        return;
     if (landlock && (ad->process->no_new_privileges || has_admin(ad)))
         ad->pl->p->scope_signals = true;
-    else if (has_supervisor_ids(ad))
+    else if (supervised && has_supervisor_ids(ad))
         adapt_find(ad, LOSS_SUPERVISOR_EXPOSED, "/process/noNewPrivileges",
                    landlock ? "no-new-privileges" : "no-landlock");
 }
@@ -140,10 +145,31 @@ void adapt_process(struct adaptation *ad) {
     }
     bool lost = false;
     if (ad->pl->enter == STEP_CHROOT)
-        ad->process->capabilities =
-            plan_without_chroot(ad->process, inherited_capabilities(ad), &lost, ad->pl->a);
+        ad->process->capabilities = plan_without_chroot(ad->process->capabilities, &lost, ad->pl->a);
     if (lost)
         adapt_find(ad, LOSS_CAPABILITY_CHROOT, "/process/capabilities", "chroot");
-    if (ad->pl->p->supervised)
-        shield_supervisor(ad);
+    scope_signals(ad);
+}
+
+// ---------------------------------------------------------------- the end of a plan
+
+void adapt_kill(struct planner *pl, bool cgroup) {
+    bool own_pids = planner_is_new(pl, NS_PID);
+    pl->p->supervised = !own_pids && !cgroup;
+    pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
+}
+
+struct plan *adapt_finish(struct adaptation *ad) {
+    struct planner *pl = ad->pl;
+    pl->p->process = ad->process;
+    pl->p->root_entry = pl->enter == STEP_PIVOT_ROOT ? "pivot_root" : "chroot";
+    planner_after_mounts(pl);
+    if (pl->p->supervised) {
+        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
+        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
+        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
+    }
+    planner_clone(pl);
+    planner_final(pl);
+    return pl->p;
 }

@@ -45,6 +45,7 @@ static void settle(struct adaptation *ad, enum spec_namespace_kind kind) {
     } else if (!n->path && !adapt_can(ad, kinds[kind].ability)) {
         adapt_refused(ad, kinds[kind].shared, field_of(ad, kind), kinds[kind].ability);
         n->present = false;
+        ad->pids_lost = ad->pids_lost || kind == NS_PID;
     }
 }
 
@@ -160,13 +161,13 @@ static uint32_t first_of(const struct spec_id_mapping *maps, size_t n, const str
     return n ? maps[0].container_id : n_ranges ? ranges[0].first : 0;
 }
 
-static bool id_exists(struct adaptation *ad, bool group, uint32_t id) {
+bool adapt_id_exists(const struct adaptation *ad, bool group, uint32_t id) {
     const struct spec_linux *l = &ad->spec->linux_;
     const struct spec_id_mapping *maps = group ? l->gid_mappings : l->uid_mappings;
     size_t n = group ? l->n_gid_mappings : l->n_uid_mappings;
     if (planner_is_new(ad->pl, NS_USER))
         return planner_is_mapped(maps, n, id);
-    if (!ad->place || of(ad, NS_USER)->present)
+    if (!ad->place || l->namespaces[NS_USER].present)
         return true;
     struct spec_id_mapping one = { 0, id, 1 };
     return group ? exists(ad->place->gids, ad->place->n_gids, &one)
@@ -193,7 +194,7 @@ static void settle_groups(struct adaptation *ad) {
     size_t n = 0;
     bool denied = groups_are_denied(ad);
     for (size_t i = 0; i < user->n_additional_gids; i++)
-        if (!denied && id_exists(ad, true, user->additional_gids[i]))
+        if (!denied && adapt_id_exists(ad, true, user->additional_gids[i]))
             *ARENA_PUSH(ad->pl->a, kept, n) = user->additional_gids[i];
     if (n < user->n_additional_gids)
         adapt_find(ad, LOSS_GROUPS, "/process/user/additionalGids",
@@ -209,11 +210,11 @@ static void settle_ids(struct adaptation *ad) {
     struct spec_user *user = &ad->process->user;
     static const struct host_place nothing;
     const struct host_place *place = ad->place ? ad->place : &nothing;
-    if (!id_exists(ad, false, user->uid)) {
+    if (!adapt_id_exists(ad, false, user->uid)) {
         adapt_find(ad, LOSS_USER_UNMAPPED, "/process/user/uid", "ids-do-not-exist");
         user->uid = first_of(l->uid_mappings, l->n_uid_mappings, place->uids, place->n_uids);
     }
-    if (!id_exists(ad, true, user->gid)) {
+    if (!adapt_id_exists(ad, true, user->gid)) {
         adapt_find(ad, LOSS_USER_UNMAPPED, "/process/user/gid", "ids-do-not-exist");
         user->gid = first_of(l->gid_mappings, l->n_gid_mappings, place->gids, place->n_gids);
     }

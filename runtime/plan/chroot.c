@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planner of places where full isolation is impossible: the outer /proc, /sys and device nodes are
 // borrowed, namespaces are made as far as the place lets us, and what cannot be enforced becomes a finding.
-// And `bare`: chroot(2) and nothing else. docs/isolation.md has the table of behaviours (CH-*, CR-*).
+// docs/isolation.md has the table of behaviours (CH-*, CR-*).
 #include "config.h"
 
+#include <errno.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <string.h>
@@ -70,23 +72,13 @@ static const struct spec_mount *mount_at_dev(struct planner *pl) {
 
 // devpts refuses a group that is not mapped.
 static const char *without_unmapped_gid(struct adaptation *ad, const char *data, const char *where) {
-    const struct spec_linux *l = &ad->spec->linux_;
     char *text = arena_strdup(ad->pl->a, data ? data : "");
     const char *kept = "";
     char *rest = NULL;
     for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         uint64_t gid = 0;
         bool names_gid = str_starts(word, "gid=") && str_to_u64(word + 4, UINT32_MAX, &gid);
-        bool mapped = !planner_is_new(ad->pl, NS_USER) ||
-                      planner_is_mapped(l->gid_mappings, l->n_gid_mappings, (uint32_t)gid);
-        for (size_t i = 0;
-             names_gid && ad->place && !planner_is_new(ad->pl, NS_USER) && i < ad->place->n_gids; i++) {
-            mapped =
-                gid >= ad->place->gids[i].first && gid - ad->place->gids[i].first < ad->place->gids[i].count;
-            if (mapped)
-                break;
-        }
-        if (names_gid && !mapped) {
+        if (names_gid && !adapt_id_exists(ad, true, (uint32_t)gid)) {
             adapt_find(ad, LOSS_DEVPTS_GID, where, "ids-do-not-exist");
             continue;
         }
@@ -97,7 +89,7 @@ static const char *without_unmapped_gid(struct adaptation *ad, const char *data,
 
 // ---------------------------------------------------------------- the list of mounts
 
-enum treatment { BORROW_PROC, BORROW_SYS, SKIP_CGROUP, NEW_DEV, NEW_DEVPTS, NEW_MQUEUE, NEW_PLAIN };
+enum treatment { BORROW_PROC, BORROW_SYS, SKIP_CGROUP, NEW_DEVPTS, NEW_MQUEUE, NEW_PLAIN };
 
 static const struct {
     const char *type;
@@ -114,9 +106,11 @@ static bool host_dev(const struct adaptation *ad) {
 static struct rootfs_mount *plan_new(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     struct rootfs_mount *r = planner_add_mount(ad->pl, m, where);
     r->verify = true;
-    // In the outer /dev, which is read-only, nothing can be made: what has no place there is left out.
-    ad->pl->p->child.list[ad->pl->p->child.n - 1].best_effort =
-        host_dev(ad) && str_starts(m->destination, "/dev/");
+    // In the outer /dev, which is read-only, nothing can be made: what has no place there is left out. But
+    // what has one and cannot be covered (the outer terminals) must not be seen.
+    struct step *s = &ad->pl->p->child.list[ad->pl->p->child.n - 1];
+    s->best_effort = host_dev(ad) && str_starts(planner_clean(ad->pl, m->destination), "/dev/");
+    s->tolerates = EROFS;
     return r;
 }
 
@@ -191,7 +185,7 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
         case NEW_MQUEUE:
             plan_mqueue(ad, m, where);
             return;
-        default:
+        case NEW_PLAIN:
             if (planner_is_dev(pl, m))
                 plan_dev(ad, m, where);
             else
@@ -200,6 +194,11 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
         }
     }
     adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
+}
+
+static uint64_t attributes_of(unsigned long flags) {
+    return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+           (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 // Recursive, whatever the config says: a part of a tree with locked mounts cannot be bound without them. What
@@ -213,8 +212,9 @@ static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const c
         adapt_find(ad, LOSS_MOUNT_RECURSIVE, where, "isolation");
     else if ((m->flags & MS_RDONLY) && !(m->rec_attr_set & MOUNT_ATTR_RDONLY))
         adapt_find(ad, LOSS_MOUNT_READONLY, where, "isolation");
-    if (m->flags & MS_RDONLY)
-        r->rec_attr_set |= MOUNT_ATTR_RDONLY;
+    // What comes along without being asked for gets no more rights than the source.
+    unsigned long recursive = MS_RDONLY | (m->recursive ? 0 : MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    r->rec_attr_set |= attributes_of(m->flags & recursive);
     for (size_t i = 0; i < m->n_propagation; i++)
         shared = shared || (m->propagation[i] & MS_SHARED);
     bool wordless = m->n_propagation == 0 && !ad->spec->linux_.rootfs_propagation;
@@ -280,13 +280,23 @@ static void plan_remount(struct adaptation *ad, const struct spec_mount *m, cons
         planner_mount(ad->pl, m, where)->spare_kernels = true;
 }
 
+// ptrace(2), PTRACE_MODE_READ: /proc/PID/root leads out of any root.
+static bool may_trace(const struct adaptation *ad) {
+    const struct spec_capabilities *c = ad->process ? ad->process->capabilities : NULL;
+    uint64_t all =
+        c ? c->bounding | c->effective | c->permitted | c->inheritable | c->ambient : ad->pl->host->permitted;
+    return ad->process && !planner_is_new(ad->pl, NS_USER) && (all & (1ULL << CAP_SYS_PTRACE));
+}
+
 static void plan_mounts(struct adaptation *ad) {
     struct planner *pl = ad->pl;
+    bool proc = false;
     if (!mount_at_dev(pl))
         add_own_dev(ad);
     for (size_t i = 0; i < pl->spec->n_mounts; i++) {
         const struct spec_mount *m = &pl->spec->mounts[i];
         const char *where = planner_origin(pl, "mounts", i);
+        proc = proc || borrowed_as(m) == LOSS_PROC_OUTER;
         if (m->kind == MOUNT_BIND)
             plan_bind(ad, m, where);
         else if (m->kind == MOUNT_NEW)
@@ -294,6 +304,8 @@ static void plan_mounts(struct adaptation *ad) {
         else
             plan_remount(ad, m, where);
     }
+    if (proc && may_trace(ad) && !ad->pl->p->scope_signals) // a Landlock domain holds tracers, too
+        adapt_find(ad, LOSS_PROC_PTRACE, "/process/capabilities", "isolation");
 }
 
 // ---------------------------------------------------------------- /proc and /sys are read-only as a whole
@@ -340,17 +352,6 @@ static int check_possible(const struct adaptation *ad, struct error *err) {
     return 0;
 }
 
-static const char *root_entry(const struct planner *pl) {
-    return pl->enter == STEP_PIVOT_ROOT ? "pivot_root" : "chroot";
-}
-
-// How all of the container's processes will be found: chroot-isolation.md, K1 to K3.
-static void settle_kill(struct planner *pl, bool cgroup) {
-    bool own_pids = planner_is_new(pl, NS_PID);
-    pl->p->supervised = !own_pids && !cgroup;
-    pl->p->kill = own_pids ? "pid-namespace" : cgroup ? "cgroup" : "supervisor";
-}
-
 static void settle_root(struct adaptation *ad) {
     struct planner *pl = ad->pl;
     struct spec_linux *l = &ad->spec->linux_;
@@ -359,25 +360,11 @@ static void settle_root(struct adaptation *ad) {
         l->rootfs_propagation = MS_PRIVATE;
     }
     pl->enter = pl->request->no_pivot || !adapt_can(ad, PLACE_PIVOT_ROOT) ? STEP_CHROOT : STEP_PIVOT_ROOT;
+    pl->weak_root = pl->enter == STEP_CHROOT;
     if (pl->request->no_pivot)
         adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "asked-for");
     else if (pl->enter == STEP_CHROOT)
         adapt_refused(ad, LOSS_ROOT_CHROOT, "/root/path", PLACE_PIVOT_ROOT);
-}
-
-static struct plan *finish(struct adaptation *ad) {
-    struct planner *pl = ad->pl;
-    pl->p->process = ad->process;
-    pl->p->root_entry = root_entry(pl);
-    planner_after_mounts(pl);
-    if (pl->p->supervised) {
-        planner_child(pl, STEP_SHOW_MARKS, "default:supervisor")->flags = pl->p->clone_flags;
-        // Again: changes of ids on the way, as for the look-up of the program, have taken it back.
-        planner_child(pl, STEP_DIE_WITH_PARENT, "default:supervisor");
-    }
-    planner_clone(pl);
-    planner_final(pl);
-    return pl->p;
 }
 
 struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
@@ -397,7 +384,7 @@ struct plan *plan_chroot(const struct spec *spec, const struct plan_request *req
     adapt_namespaces(&ad);
     bool cgroup = adapt_cgroups(&ad);
     settle_root(&ad);
-    settle_kill(&pl, cgroup);
+    adapt_kill(&pl, cgroup);
     adapt_process(&ad);
     p->spec = ad.spec;
     planner_namespaces(&pl);
@@ -422,95 +409,5 @@ struct plan *plan_chroot(const struct spec *spec, const struct plan_request *req
         adapt_find(&ad, LOSS_DEV_OUTER_NODES, "default:/dev", "isolation");
     planner_devices(&pl);
     planner_links(&pl);
-    return finish(&ad);
-}
-
-// ---------------------------------------------------------------- bare
-
-static bool is_kernels(const char *type) {
-    static const char *const kernels[] = { "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue" };
-    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
-        if (str_eq(type, kernels[i]))
-            return true;
-    return false;
-}
-
-// What is missing because nothing can be mounted. /dev and /dev/shm as tmpfs only hold what the kernel puts
-// there.
-static void lose_mounts(struct adaptation *ad) {
-    for (size_t i = 0; i < ad->spec->n_mounts; i++) {
-        const struct spec_mount *m = &ad->spec->mounts[i];
-        bool of_dev = planner_is_dev(ad->pl, m) || planner_is_place(ad->pl, m->destination, "/dev/shm");
-        bool harmless = m->kind == MOUNT_NEW && (is_kernels(m->type) || (of_dev && str_eq(m->type, "tmpfs")));
-        adapt_find(ad, harmless ? LOSS_MOUNT_SKIPPED : LOSS_MOUNT_MISSING,
-                   planner_origin(ad->pl, "mounts", i), "isolation");
-    }
-    ad->spec->n_mounts = 0;
-}
-
-// In a /proc and a /sys that are not mounted there is nothing to hide.
-static void lose_paths(struct adaptation *ad, const char **paths, size_t *n, const char *list,
-                       enum plan_loss loss) {
-    for (size_t i = 0; i < *n; i++)
-        if (!str_starts(paths[i], "/proc/") && !str_starts(paths[i], "/sys/"))
-            adapt_find(ad, loss, planner_origin(ad->pl, list, i), "isolation");
-    *n = 0;
-}
-
-static void lose_root(struct adaptation *ad) {
-    struct spec_linux *l = &ad->spec->linux_;
-    if (ad->spec->root.readonly)
-        adapt_find(ad, LOSS_ROOT_WRITABLE, "/root/readonly", "isolation");
-    ad->spec->root.readonly = false;
-    if (l->rootfs_propagation & (MS_SHARED | MS_UNBINDABLE))
-        adapt_find(ad, LOSS_ROOT_PROPAGATION, "/linux/rootfsPropagation", "isolation");
-    l->rootfs_propagation = 0;
-    for (size_t i = 0; i < l->n_devices; i++)
-        adapt_find(ad, LOSS_DEVICE_MISSING, planner_origin(ad->pl, "linux/devices", i), "isolation");
-    l->n_devices = 0;
-    lose_paths(ad, l->masked_paths, &l->n_masked_paths, "linux/maskedPaths", LOSS_MASK_MISSING);
-    lose_paths(ad, l->readonly_paths, &l->n_readonly_paths, "linux/readonlyPaths",
-               LOSS_READONLY_PATH_MISSING);
-    adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "isolation");
-}
-
-struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
-                       struct arena *a, struct error *err) {
-    struct plan_request request = *given;
-    struct planner pl = { .spec = spec,
-                          .host = host,
-                          .a = a,
-                          .err = err,
-                          .best_effort = true,
-                          .outer_terminal = true,
-                          .enter = STEP_CHROOT };
-    struct adaptation ad;
-    struct plan_request *kept = arena_alloc(a, sizeof(*kept));
-    pl.request = kept;
-    *kept = request;
-    struct plan *p = planner_begin(&pl, "bare");
-    p->root.late = true;
-    adapt_begin(&ad, &pl, true);
-    adapt_find(&ad, LOSS_MOUNT_NS_SHARED, "/linux/namespaces", "isolation");
-    adapt_namespaces(&ad);
-    bool cgroup = adapt_cgroups(&ad);
-    lose_mounts(&ad);
-    lose_root(&ad);
-    if (kept->notify_directory)
-        adapt_find(&ad, LOSS_NOTIFY, "environment:NOTIFY_SOCKET", "isolation");
-    kept->notify_directory = NULL;
-    if (ad.process && ad.process->terminal)
-        adapt_find(&ad, LOSS_CONSOLE_MISSING, "/process/terminal", "isolation");
-    settle_kill(&pl, cgroup);
-    adapt_process(&ad);
-    p->spec = ad.spec;
-    if (planner_check_terminal(&pl) < 0 || (cgroup && planner_translate_cgroups(&pl) < 0))
-        return NULL;
-
-    planner_parent(&pl, STEP_CLAIM_ID, "option:id");
-    planner_parent(&pl, STEP_OPEN_ROOT, "/root/path")->source = &p->root;
-    planner_cgroups(&pl);
-    planner_enter_namespaces(&pl);
-    planner_child(&pl, STEP_HOLD_ROOT, "/root/path");
-    return finish(&ad);
+    return adapt_finish(&ad);
 }

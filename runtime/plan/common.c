@@ -60,15 +60,16 @@ void plan_environment(struct plan *p, unsigned listen_fds, bool notify, struct a
         p->env[p->n_env++] = arena_strdup(a, "NOTIFY_SOCKET=/run/notify/notify.sock");
 }
 
-struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted,
-                                              bool *lost, struct arena *a) {
-    struct spec_capabilities *caps = arena_alloc(a, sizeof(*caps));
+struct spec_capabilities *plan_without_chroot(const struct spec_capabilities *given, bool *lost,
+                                              struct arena *a) {
     uint64_t chroot = 1ULL << CAP_SYS_CHROOT;
-    *caps = process->capabilities ? *process->capabilities
-                                  : (struct spec_capabilities){ .effective = permitted,
-                                                                .bounding = permitted,
-                                                                .permitted = permitted };
-    *lost = (caps->effective | caps->bounding | caps->inheritable | caps->permitted | caps->ambient) & chroot;
+    *lost = !given ||
+            ((given->effective | given->bounding | given->inheritable | given->permitted | given->ambient) &
+             chroot);
+    if (!given)
+        return NULL;
+    struct spec_capabilities *caps = arena_alloc(a, sizeof(*caps));
+    *caps = *given;
     caps->effective &= ~chroot;
     caps->bounding &= ~chroot;
     caps->inheritable &= ~chroot;

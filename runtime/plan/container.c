@@ -91,7 +91,11 @@ void planner_after_mounts(struct planner *pl) {
                 l->readonly_paths[i];
     for (size_t i = 0; i < l->n_masked_paths; i++)
         planner_child(pl, STEP_MASK, planner_origin(pl, "linux/maskedPaths", i))->text = l->masked_paths[i];
+    if (pl->weak_root && pl->own_mounts)
+        planner_child(pl, STEP_LIFT_ROOT, "/root/path")->best_effort = true;
     planner_child(pl, pl->enter, "/root/path");
+    if (pl->weak_root)
+        planner_child(pl, STEP_DROP_CHROOT, "/process/capabilities");
     if (spec->process)
         planner_child(pl, STEP_CWD, "/process/cwd");
     if (l->rootfs_propagation && pl->own_mounts)

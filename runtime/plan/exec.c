@@ -13,7 +13,7 @@ static const struct spec_process *adapt(const struct plan_exec_request *request,
     struct spec_process *copy = arena_alloc(a, sizeof(*copy));
     *copy = *request->process;
     if (request->chrooted)
-        copy->capabilities = plan_without_chroot(request->process, request->permitted, &lost, a);
+        copy->capabilities = plan_without_chroot(request->process->capabilities, &lost, a);
     if (needs_no_new_privs)
         copy->no_new_privileges = true;
     return copy;
@@ -30,6 +30,7 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
     p->isolation = "oci";
     p->process = process;
     p->supervised = request->supervised;
+    p->image_dev = request->image_dev;
     p->root = (struct rootfs_source)ROOTFS_SOURCE_NONE;
 
     if (process->terminal && request->console_socket)
@@ -42,11 +43,16 @@ struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a,
 
     if (request->in_cgroup)
         plan_add(&p->child, a, STEP_CGROUP_ATTACH, NULL);
-    plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
     plan_add(&p->child, a, STEP_NEW_SESSION, "default:session");
+    // The container's own devpts, unless it has none.
+    if (process->terminal && p->image_dev)
+        plan_add(&p->child, a, STEP_TERMINAL, "/process/terminal")->flags = PLAN_OUTER_TERMINAL;
+    plan_add(&p->child, a, STEP_JOIN_NAMESPACES, NULL)->flags = request->namespaces;
+    if (request->chrooted)
+        plan_add(&p->child, a, STEP_DROP_CHROOT, "/process/capabilities");
     if (request->keyring)
         plan_add(&p->child, a, STEP_KEYRING, "default:keyring")->text = request->keyring;
-    if (process->terminal)
+    if (process->terminal && !p->image_dev)
         plan_add(&p->child, a, STEP_TERMINAL, "/process/terminal");
     plan_add(&p->child, a, STEP_CWD, "/process/cwd");
     plan_add(&p->child, a, STEP_FIND_EXECUTABLE, "/process/args/0");

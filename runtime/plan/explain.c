@@ -56,6 +56,8 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_PIVOT_ROOT] = "pivot-root",
     [STEP_MOVE_ROOT] = "move-root",
     [STEP_CHROOT] = "chroot",
+    [STEP_LIFT_ROOT] = "lift-root",
+    [STEP_DROP_CHROOT] = "drop-chroot",
     [STEP_SYSCTL] = "sysctl",
     [STEP_MASK] = "mask",
     [STEP_READONLY_PATH] = "readonly-path",
@@ -174,6 +176,8 @@ static const char *const fixed[N_STEP_OPS] = {
     [STEP_PIVOT_ROOT] = "pivot_root into the root, let go of the host's",
     [STEP_MOVE_ROOT] = "move the root over / and chroot into it (--no-pivot)",
     [STEP_CHROOT] = "chroot into the root",
+    [STEP_LIFT_ROOT] = "move the root into an empty tmpfs over /",
+    [STEP_DROP_CHROOT] = "give CAP_SYS_CHROOT up for good",
     [STEP_READONLY_ROOT] = "make the root read-only",
     [STEP_SHOW_MARKS] =
         "show the parent what the container's processes can be known by: its own namespaces and /dev",

@@ -3,6 +3,7 @@ libnook_a_SOURCES += \
 	runtime/plan/adapt.c \
 	runtime/plan/adapt.h \
 	runtime/plan/adapt_namespaces.c \
+	runtime/plan/bare.c \
 	runtime/plan/chroot.c \
 	runtime/plan/common.c \
 	runtime/plan/container.c \

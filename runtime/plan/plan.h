@@ -66,10 +66,12 @@ enum step_op {
     STEP_WAIT_HOOKS,
     STEP_CREATE_CONTAINER_HOOKS,
     STEP_PIVOT_ROOT,
-    STEP_MOVE_ROOT, // --no-pivot
-    STEP_CHROOT,    // no mount namespace of its own
-    STEP_SYSCTL,    // operand: key_value
-    STEP_MASK,      // operand: text
+    STEP_MOVE_ROOT,   // --no-pivot
+    STEP_CHROOT,      // no mount namespace of its own, or no way to pivot
+    STEP_LIFT_ROOT,   // before chroot: nothing but an empty directory is above the root
+    STEP_DROP_CHROOT, // after it: CAP_SYS_CHROOT goes for good
+    STEP_SYSCTL,      // operand: key_value
+    STEP_MASK,        // operand: text
     STEP_READONLY_PATH,
     STEP_ROOT_PROPAGATION, // operand: flags
     STEP_READONLY_ROOT,
@@ -101,6 +103,7 @@ struct step {
     const char *origin; // JSON pointer ("/mounts/3") or "default:..."
     bool optional;      // a source that is missing takes its mount with it
     bool best_effort;   // a failure is a warning
+    int tolerates;      // best_effort: with this errno only; 0: with any
     union {
         struct rootfs_source *source;
         struct rootfs_mount *mount;
@@ -153,6 +156,7 @@ struct plan {
     bool supervised;        // STEP_SUPERVISE is there
     bool scope_signals;     // STEP_SIGNAL_SCOPE is there
     bool own_dev;           // chroot: at /dev is a tmpfs that is made for the container
+    bool image_dev;         // bare: /dev is whatever the image has
     struct plan_finding *findings; // what the isolation does not give
     size_t n_findings;
     struct steps parent, child, final;
@@ -186,7 +190,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
 // says what the place allows.
 struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
                          struct arena *a, struct error *err);
-struct plan *plan_bare(const struct spec *spec, const struct plan_request *request, const struct host *host,
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
                        struct arena *a, struct error *err);
 
 enum { PLAN_OUTER_TERMINAL = 1 }; // the terminal is the outer devpts', not the container's
@@ -198,10 +202,10 @@ struct plan_exec_request {
     bool in_cgroup;      // there are cgroups to enter
     const char *keyring; // of the container, NULL: the caller's is kept
     bool seccomp;
-    bool supervised;    // it gets a supervisor of its own
-    bool chrooted;      // the root was entered by chroot(2): CAP_SYS_CHROOT is left out
-    bool admin;         // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
-    uint64_t permitted; // our own capabilities, for a process that does not say which it has
+    bool supervised; // it gets a supervisor of its own
+    bool chrooted;   // the root was entered by chroot(2): CAP_SYS_CHROOT goes
+    bool image_dev;  // as in struct plan
+    bool admin;      // it has CAP_SYS_ADMIN while it is set up; without, a filter needs no_new_privs
     const char *console_socket, *pid_file;
 };
 struct plan *plan_exec(const struct plan_exec_request *request, struct arena *a, struct error *err);

@@ -24,6 +24,7 @@ struct planner {
     bool best_effort;    // names and the session keyring: a failure is a warning
     bool outer_terminal; // the terminal comes from the outer devpts
     bool has_proc;       // there will be a /proc
+    bool weak_root;      // the root is entered by chroot(2), although a payload should not come out of it
     enum step_op enter;  // how the root is entered: STEP_PIVOT_ROOT, STEP_MOVE_ROOT, STEP_CHROOT
 };
 
@@ -68,10 +69,10 @@ void planner_readonly_dev(struct planner *pl);
 void planner_notify(struct planner *pl);
 
 // ---- common.c
-// Process.capabilities without CAP_SYS_CHROOT, which would lead out of a root that was entered by chroot(2).
-// permitted: the sets of a process that does not say which it has. *lost: some set had it.
-struct spec_capabilities *plan_without_chroot(const struct spec_process *process, uint64_t permitted,
-                                              bool *lost, struct arena *a);
+// process.capabilities without CAP_SYS_CHROOT, which would lead out of a root that was entered by chroot(2);
+// NULL stays NULL. *lost: some set had it.
+struct spec_capabilities *plan_without_chroot(const struct spec_capabilities *given, bool *lost,
+                                              struct arena *a);
 
 // ---- devices.c
 void planner_devices(struct planner *pl);

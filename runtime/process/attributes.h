@@ -25,8 +25,7 @@ int no_new_privs_set(struct error *err);
 int oom_score_adj_set(int proc_fd, pid_t pid, int value, struct error *err);
 
 // The signal (SIGKILL) that comes when the parent dies; cleared by a change of credentials, so set it again
-// after one. Returns -1 with *err when that failed, or when the parent (0: unknown pid namespace, not
-// checked) is gone already.
+// after one. Returns -1 with *err when that failed, or when the parent is gone already.
 int parent_death_signal(int signal, pid_t parent, struct error *err);
 
 #endif

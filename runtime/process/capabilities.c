@@ -122,6 +122,17 @@ static int get_capabilities(uint64_t *effective, uint64_t *permitted, uint64_t *
     return 0;
 }
 
+int capabilities_give_up(unsigned number, struct error *err) {
+    uint64_t effective, permitted, inheritable, others = ~BIT(number);
+    bool bounded = prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 0;
+    // The kernel takes it out of the ambient set together with the permitted one.
+    if ((!bounded && prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0) ||
+        get_capabilities(&effective, &permitted, &inheritable) < 0 ||
+        set_capabilities(effective & others, permitted & others, inheritable & others) < 0)
+        return error_set(err, "capability.failed", errno, "giving up %s", capname_of(number));
+    return 0;
+}
+
 int capabilities_bound(const struct spec_capabilities *want, const struct capability_limits *current,
                        struct error *err) {
     uint64_t drop = current->bounding & ~want->bounding;

@@ -37,6 +37,10 @@ uint64_t capabilities_grantable(const struct spec_capabilities *want, const stru
 // The names in a mask, separated by ", ", cut off when buf is full. Returns buf.
 char *capabilities_names(uint64_t mask, char *buf, size_t size);
 
+// Child. Takes one capability out of all five sets, for good. Needs CAP_SETPCAP, unless the bounding set
+// lacks it already. 0, or -1 with *err.
+int capabilities_give_up(unsigned number, struct error *err);
+
 // Child. Drops each capability of `current->bounding` (what the process has now) that is not in
 // want->bounding from the bounding set; sets inheritable capabilities outside of it first, for the kernel
 // takes none later. Needs CAP_SETPCAP only if there is something to drop. 0, or -1 with *err.

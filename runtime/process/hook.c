@@ -33,10 +33,6 @@ static const char *const kind_names[N_HOOK_KINDS] = {
     [HOOK_POSTSTOP] = "poststop",
 };
 
-const char *hook_kind_name(enum spec_hook_kind kind) {
-    return kind_names[kind];
-}
-
 static char *const *terminated(const char *const *list, size_t n, struct arena *a) {
     const char **copy = arena_calloc(a, n + 1, sizeof(*copy));
     if (n)

@@ -19,9 +19,6 @@ struct hook_call {
     int timeout_ms;    // 0 = wait for as long as it takes
 };
 
-// "prestart", "createRuntime", ...
-const char *hook_kind_name(enum spec_hook_kind kind);
-
 // default_env: what a hook without `env` gets (NULL-terminated; the runtime's own environment, for
 // startContainer the container's). The call points into hook and default_env.
 void hook_prepare(const struct spec_hook *hook, enum spec_hook_kind kind, size_t index,

@@ -51,7 +51,7 @@ int stdio_fix_owner(uint32_t uid, uint32_t gid, struct error *err) {
 
 // The container's /dev/null: looked at before it is opened, for opening a FIFO or a device can have side
 // effects. -1 with *err, -2 when there is none.
-static int open_container_null(struct error *err) {
+static int open_container_null(bool foreign, struct error *err) {
     struct stat st;
     cleanup_fd int probe = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (probe < 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -59,7 +59,8 @@ static int open_container_null(struct error *err) {
     if (probe < 0 || fstat(probe, &st) < 0)
         return error_set(err, "stdio.failed", errno, "opening the container's /dev/null");
     if (!is_null_device(&st))
-        return error_set(err, "stdio.failed", 0, "the container's /dev/null is not the device 1:3");
+        return foreign ? -2
+                       : error_set(err, "stdio.failed", 0, "the container's /dev/null is not the device 1:3");
     cleanup_fd int fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set(err, "stdio.failed", errno, "opening the container's /dev/null");
@@ -69,14 +70,14 @@ static int open_container_null(struct error *err) {
     return fd_steal(&fd);
 }
 
-int stdio_reopen_null(struct error *err) {
+int stdio_reopen_null(bool foreign, struct error *err) {
     cleanup_fd int null_fd = -1;
     for (int fd = 0; fd <= 2; fd++) {
         struct stat st;
         if (fstat(fd, &st) < 0 || !is_null_device(&st))
             continue;
         if (null_fd < 0) {
-            null_fd = open_container_null(err);
+            null_fd = open_container_null(foreign, err);
             if (null_fd == -2)
                 return 0;
             if (null_fd < 0)
@@ -84,22 +85,6 @@ int stdio_reopen_null(struct error *err) {
         }
         if (dup2(null_fd, fd) < 0)
             return error_set(err, "stdio.failed", errno, "replacing fd %d by the container's /dev/null", fd);
-    }
-    return 0;
-}
-
-int stdio_fill(struct error *err) {
-    for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0)
-            continue;
-        // open() takes the lowest free number, which is this one.
-        int got = open("/dev/null", O_RDWR | O_NOCTTY);
-        if (got < 0)
-            return error_set(err, "stdio.failed", errno, "opening /dev/null for the closed fd %d", fd);
-        if (got != fd) {
-            close(got);
-            return error_set(err, "stdio.failed", 0, "fd %d could not be opened", fd);
-        }
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef NOOK_RUNTIME_PROCESS_STDIO_H
 #define NOOK_RUNTIME_PROCESS_STDIO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/error.h"
@@ -14,12 +15,8 @@
 int stdio_fix_owner(uint32_t uid, uint32_t gid, struct error *err);
 
 // Replaces each of 0, 1, 2 that is a /dev/null by the container's own. After pivot_root. A /dev/null of the
-// container that is not the device 1:3 is refused; a missing one leaves things as they are. 0, or -1 with
-// *err.
-int stdio_reopen_null(struct error *err);
-
-// Parent and child. Opens /dev/null on each of 0, 1, 2 that is closed, so that no other descriptor gets
-// there. 0, or -1 with *err.
-int stdio_fill(struct error *err);
+// container that is not the device 1:3 is refused, or, when it may be `foreign`, taken for none; a missing
+// one leaves things as they are. 0, or -1 with *err.
+int stdio_reopen_null(bool foreign, struct error *err);
 
 #endif

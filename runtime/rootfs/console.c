@@ -5,34 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/sysmacros.h>
 
 #include "lib/fd.h"
 #include "runtime/rootfs/device.h"
 #include "runtime/rootfs/internal.h"
-
-int rootfs_open_ptmx(struct rootfs *r, int *master, struct error *err) {
-    cleanup_fd int node = rootfs_resolve(r, "/dev/pts/ptmx", ROOTFS_NOFOLLOW);
-    if (node < 0) {
-        error_set(err, "terminal.failed", errno, "cannot open /dev/pts/ptmx in the container");
-        return error_hint(err, "a terminal needs a mount of type devpts at /dev/pts");
-    }
-    struct statfs fs;
-    struct stat st;
-    if (fstatfs(node, &fs) < 0 || fs.f_type != ROOTFS_DEVPTS_MAGIC || fstat(node, &st) < 0 ||
-        st.st_ino != 2 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2)) {
-        error_set(err, "terminal.failed", 0, "the container's /dev/pts/ptmx is not that of a devpts");
-        return error_hint(err, "a terminal needs a mount of type devpts at /dev/pts");
-    }
-    char path[FD_PATH_SIZE];
-    snprintf(path, sizeof(path), "self/fd/%d", node);
-    int fd = openat(r->proc_fd, path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(err, "terminal.failed", errno, "cannot open a new terminal");
-    *master = fd;
-    return 0;
-}
 
 int rootfs_console(struct rootfs *r, int slave_fd, struct error *err) {
     const char *name;

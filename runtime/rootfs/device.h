@@ -28,10 +28,6 @@ int rootfs_device_open(struct rootfs *r, struct rootfs_device *d, struct error *
 // Where the kernel refuses mknod, `from` is bound (nosuid, noexec) over an empty file.
 int rootfs_devices(struct rootfs *r, struct rootfs_device *list, size_t n, size_t *failed, struct error *err);
 
-// Opens the master side of a new terminal from the container's own devpts: /dev/pts/ptmx, proved to be
-// devpts, inode 2, char 5:2 before it is opened for use. O_RDWR|O_NOCTTY|O_CLOEXEC in *master.
-int rootfs_open_ptmx(struct rootfs *r, int *master, struct error *err);
-
 // Binds the terminal `slave_fd` (from TIOCGPTPEER of the above) over /dev/console, which is made if it is
 // missing; a link or directory there is an error.
 int rootfs_console(struct rootfs *r, int slave_fd, struct error *err);

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories and links in the root, and the proof that the working directory lies in it.
+// Symbolic links in the root.
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "runtime/rootfs/internal.h"
-
-int rootfs_mkdir(struct rootfs *r, const char *path, struct error *err) {
-    cleanup_fd int fd = rootfs_resolve(r, path, ROOTFS_MAKE_DIR);
-    if (fd < 0)
-        return error_set(err, "rootfs.mkdir", errno, "cannot make directory %s in the container", path);
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
-        return error_set(err, "rootfs.mkdir", ENOTDIR, "cannot make directory %s in the container", path);
-    return 0;
-}
 
 static bool has_text(int dir, const char *name, const char *text) {
     char now[PATH_MAX];
@@ -45,15 +34,4 @@ int rootfs_symlink(struct rootfs *r, const char *text, const char *path, bool re
     }
     return error_set(err, "rootfs.symlink", errno, "cannot make symbolic link %s -> %s in the container",
                      path, text);
-}
-
-int rootfs_check_cwd(const char *cwd, struct error *err) {
-    // The system call itself: glibc's getcwd walks ".." upwards when the kernel says "(unreachable)".
-    char path[PATH_MAX];
-    long n = syscall(SYS_getcwd, path, sizeof(path));
-    if (n < 0)
-        return error_set(err, "process.cwd", errno, "working directory %s is not in the container", cwd);
-    if (path[0] != '/')
-        return error_set(err, "process.cwd", 0, "working directory %s is not in the container's root", cwd);
-    return 0;
 }

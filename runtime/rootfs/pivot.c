@@ -10,6 +10,7 @@
 #include "lib/fd.h"
 #include "lib/str.h"
 #include "runtime/rootfs/internal.h"
+#include "runtime/rootfs/mount.h"
 
 // Which of the causes of EINVAL is it? pivot_root(2), ERRORS.
 static int explain_einval(struct rootfs *r, struct error *err) {
@@ -134,6 +135,37 @@ int rootfs_no_pivot(struct rootfs *r, struct error *err) {
         return error_set(err, "root.no_pivot", errno, "cannot move the root over \"/\"");
     if (chroot(".") < 0 || chdir("/") < 0)
         return error_set(err, "root.no_pivot", errno, "cannot chroot into the container's root");
+    return 0;
+}
+
+// mount(2) where move_mount(2) is missing.
+static int move_tree(const struct rootfs *r, int tree, int place) {
+    char from[FD_PATH_SIZE], to[FD_PATH_SIZE];
+    if (!(r->missing & ROOTFS_NO_MOUNT_API) && tree_attach(tree, place) == 0)
+        return 0;
+    return fchdir(r->proc_fd) < 0 ? -1 : mount(fd_path(from, tree), fd_path(to, place), NULL, MS_MOVE, NULL);
+}
+
+int rootfs_lift(struct rootfs *r, struct error *err) {
+    const struct rootfs_mount cover = { .kind = ROOTFS_MOUNT_NEW,
+                                        .type = "tmpfs",
+                                        .data = "nr_blocks=1,nr_inodes=4,mode=755",
+                                        .flags = MS_NOSUID | MS_NODEV | MS_NOEXEC };
+    const struct mount_change seal = { .set = MOUNT_ATTR_RDONLY };
+    struct stat below, above;
+    cleanup_fd int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (old < 0 || fstat(old, &below) < 0)
+        return error_set(err, "root.lift", errno, "cannot open \"/\"");
+    if (newfs_mount(r, &cover, old, "/", err) < 0)
+        return -1;
+    // Our root stays below what covers it; ".." of the root is what is on top.
+    cleanup_fd int top = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0 || fstat(top, &above) < 0 || above.st_dev == below.st_dev)
+        return error_set(err, "root.lift", top < 0 ? errno : 0, "cannot open what covers \"/\"");
+    cleanup_fd int place =
+        mkdirat(top, "root", 0755) < 0 ? -1 : openat(top, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place < 0 || move_tree(r, r->root_fd, place) < 0 || mount_change_apply(r, top, true, &seal) < 0)
+        return error_set(err, "root.lift", errno, "cannot move the root away from the host's files");
     return 0;
 }
 

@@ -309,25 +309,3 @@ int rootfs_resolve_parent(struct rootfs *r, const char *path, const char **name)
     *name = last;
     return rootfs_resolve(r, n ? parent : "/", ROOTFS_MAKE_DIR);
 }
-
-int rootfs_real_path(const struct rootfs *r, int fd, char *out, size_t size) {
-    char name[32];
-    char root[PATH_MAX];
-    char path[PATH_MAX];
-    snprintf(name, sizeof(name), "self/fd/%d", r->root_fd);
-    ssize_t n = readlinkat(r->proc_fd, name, root, sizeof(root) - 1);
-    if (n < 0)
-        return -1;
-    root[n] = '\0';
-    snprintf(name, sizeof(name), "self/fd/%d", fd);
-    ssize_t m = readlinkat(r->proc_fd, name, path, sizeof(path) - 1);
-    if (m < 0)
-        return -1;
-    path[m] = '\0';
-    if (n == 1) // the root is "/" itself
-        n = 0;
-    if (strncmp(path, root, (size_t)n) != 0 || (path[n] != '/' && path[n] != '\0'))
-        return fail(EXDEV);
-    const char *below = path[n] ? path + n : "/";
-    return str_copy(out, size, below) == strlen(below) ? 0 : fail(ENAMETOOLONG);
-}

@@ -26,21 +26,9 @@ int rootfs_resolve(struct rootfs *r, const char *path, unsigned flags);
 // (points into path). EINVAL when the path ends in "." or ".." or is "/".
 int rootfs_resolve_parent(struct rootfs *r, const char *path, const char **name);
 
-// Where a descriptor lies in the root, as an absolute path without links ("/proc/cpuinfo"): asks our procfs.
-// 0, or -1 with errno (EXDEV: not below the root).
-int rootfs_real_path(const struct rootfs *r, int fd, char *out, size_t size);
-
-// mkdir -p, for process.cwd and the like: missing directories are made, root's, mode 0755. What is there
-// already is left as it is; ENOTDIR when it is no directory.
-int rootfs_mkdir(struct rootfs *r, const char *path, struct error *err);
-
 // Makes a symlink with that text, and the directories above it. An existing link with the same text is fine;
 // other things there are left alone and that is fine too, unless `replace`: then what is there and is no
 // directory goes.
 int rootfs_symlink(struct rootfs *r, const char *text, const char *path, bool replace, struct error *err);
-
-// After chdir(2): is the present directory inside the root? getcwd(2) must give an absolute path, without the
-// "(unreachable)" of a directory that hangs off another root (CVE-2024-21626).
-int rootfs_check_cwd(const char *cwd, struct error *err);
 
 #endif

@@ -91,15 +91,6 @@ int rootfs_hold_root(struct rootfs *r, struct rootfs_source *s, struct error *er
     return 0;
 }
 
-int rootfs_open_root(struct rootfs *r, const char *path, struct error *err) {
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(err, "root.invalid", errno, "cannot open root %s", path);
-    fd_close(&r->root_fd);
-    r->root_fd = fd;
-    return 0;
-}
-
 int rootfs_set_root_propagation(struct rootfs *r, unsigned long propagation, struct error *err) {
     struct mount_change c = { .propagation = propagation & ~(unsigned long)MS_REC,
                               .recursive = (propagation & MS_REC) != 0 };

@@ -18,6 +18,7 @@ struct rootfs_source {
     bool detached;    // fd is such a clone: it is attached by move_mount(2)
     bool is_dir;
     bool recursive; // with the mounts below it
+    bool nofollow;  // must not be a symbolic link, whoever makes it one meanwhile
     // Cloned by the child, when it is its turn: mountinfo then lists mounts in the config's order. With a
     // user namespace it has to be so: in the child's mount namespace the kernel has locked what the host's
     // mounts forbid (ro, nosuid, ...) and hide, and who has CAP_SYS_ADMIN in there cannot undo it
@@ -59,9 +60,6 @@ int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *
 // The opened root by its descriptor alone, nothing is mounted; `s` was opened with s->late.
 int rootfs_hold_root(struct rootfs *r, struct rootfs_source *s, struct error *err);
 
-// The root by descriptor alone, nothing is mounted. Parent or child.
-int rootfs_open_root(struct rootfs *r, const char *path, struct error *err);
-
 // Without a mount namespace of its own the container's root is a mount that the host sees, and that whoever
 // deletes the container has to unmount: that one, and nothing else that may be mounted at its path by then.
 // This is what the state remembers of it.
@@ -92,6 +90,11 @@ int rootfs_pivot(struct rootfs *r, struct error *err);
 // Without pivot_root: every full procfs and sysfs of the host is unmounted, or covered where that cannot be,
 // root_fd is moved over "/" (MS_MOVE) and entered by chroot.
 int rootfs_no_pivot(struct rootfs *r, struct error *err);
+
+// Before rootfs_chroot, where mounting is allowed: covers "/" with a read-only tmpfs and moves root_fd's
+// mount into it. Whoever gets out of the chroot upwards (by the capabilities of a user namespace that it may
+// join) finds an empty directory, and the kernel still takes the process for one in a chroot.
+int rootfs_lift(struct rootfs *r, struct error *err);
 
 // chroot(2) into root_fd and chdir "/": for the chroot isolation.
 int rootfs_chroot(struct rootfs *r, struct error *err);

@@ -130,25 +130,6 @@ static int open_beneath(struct rootfs *r, int base, const char *path, int flags)
     return open_beneath_walk(base, path, flags);
 }
 
-// "self/..." and "thread-self/..." with the number that this procfs knows us by.
-static int number_self(const struct rootfs *r, const char *path, char *out, size_t size) {
-    const char *rest = str_starts(path, "self/")          ? path + 4
-                       : str_starts(path, "thread-self/") ? path + 11
-                                                          : NULL;
-    if (!rest)
-        return str_copy(out, size, path) == strlen(path) ? 0 : -1;
-    char link[64];
-    char name[16];
-    size_t n = (size_t)(rest - path);
-    memcpy(name, path, n);
-    name[n] = '\0';
-    ssize_t length = readlinkat(r->proc_fd, name, link, sizeof(link) - 1);
-    if (length < 0)
-        return -1;
-    link[length] = '\0';
-    return (size_t)snprintf(out, size, "%s%s", link, rest) < size ? 0 : -1;
-}
-
 static int write_beneath(struct rootfs *r, int base, const char *path, const char *value) {
     cleanup_fd int fd = open_beneath(r, base, path, O_WRONLY);
     if (fd < 0)
@@ -171,15 +152,6 @@ static int write_beneath(struct rootfs *r, int base, const char *path, const cha
         errno = EIO;
         return -1;
     }
-    return 0;
-}
-
-int rootfs_proc_write(struct rootfs *r, const char *path, const char *value, struct error *err) {
-    char real[PATH_MAX];
-    if (number_self(r, path, real, sizeof(real)) < 0)
-        return error_set(err, "proc.write", errno, "cannot find this process in /proc");
-    if (write_beneath(r, r->proc_fd, real, value) < 0)
-        return error_set(err, "proc.write", errno, "cannot write \"%s\" to /proc/%s", value, path);
     return 0;
 }
 

@@ -51,12 +51,6 @@ mode_t rootfs_begin(struct rootfs *r);
 // Closes what it holds (root_fd, proc_fd, ...). errno survives.
 void rootfs_close(struct rootfs *r);
 
-// Writes one value (one write(2)) into a file of our own procfs: "sys/net/ipv4/ip_forward", "self/attr/exec".
-// "self/" and "thread-self/" are resolved to the number that our procfs gives us; no symlink, magic link or
-// mount point is crossed otherwise. /proc/sys acts on the namespaces of the caller, so a child's write
-// reaches the container.
-int rootfs_proc_write(struct rootfs *r, const char *path, const char *value, struct error *err);
-
 // Writes /proc/sys/<path> ("net/ipv4/ip_forward"). Where the outer /proc/sys is covered (nested containers),
 // the container's own procfs is used, if it is mounted at /proc and really is one.
 int rootfs_sysctl(struct rootfs *r, const char *path, const char *value, struct error *err);

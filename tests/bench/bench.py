@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures nook beside the crun and runc that are installed, and beside `floor`, the lower bound.
+"""Measures nook beside the crun and runc that are installed, and beside `floor`, the lower bound. `chroot` is nook
+with --isolation=chroot.
 
 All run the same bundle, in one go and interleaved: round by round each runtime once, the first one changing, so that
 what else the machine does hits all alike. Times are wall-clock from before the spawn until after the wait, taken by
@@ -42,7 +43,9 @@ ROWS = [
     ("rss", "peak RSS of run", "MB", {}),
 ]
 RSS_LIMIT_MB = 2.5
-COLOURS = {"floor": "#9aa0a6", "nook": "#1a73e8", "crun": "#e8710a", "runc": "#188038"}
+CHROOT_LIMIT = 1.3  # of nook's own run, in full isolation
+RUN_ONLY = ("floor", "chroot")
+COLOURS = {"floor": "#9aa0a6", "nook": "#1a73e8", "chroot": "#8ab4f8", "crun": "#e8710a", "runc": "#188038"}
 
 
 class Trouble(Exception):
@@ -160,15 +163,15 @@ def make_bundles(top, busybox):
 
 
 class Runtime:
-    def __init__(self, name, program, top, watch, bundles):
-        self.name, self.program, self.watch, self.bundles = name, program, watch, bundles
+    def __init__(self, name, program, top, watch, bundles, flags=()):
+        self.name, self.program, self.watch, self.bundles, self.flags = name, program, watch, bundles, flags
         self.root = os.path.join(top, "run", name)
         self.pid_file = os.path.join(top, name + ".pid")
         self.container = f"bench{os.getpid()}-{name}"
         self.sleeper = self.container + "-sleeper"
 
     def command(self, *args):
-        return [self.program, "--root", self.root, *args]
+        return [self.program, "--root", self.root, *self.flags, *args]
 
     def time(self, *args):
         return self.watch.run(self.command(*args))
@@ -235,7 +238,7 @@ def measure_all(runtimes, rounds, skip_seccomp):
     for row, title, _, _ in ROWS:
         if row == "rss" or (row == "seccomp" and skip_seccomp):
             continue
-        present = [r for r in runtimes if r.name not in failed and (row == "run" or r.name != "floor")]
+        present = [r for r in runtimes if r.name not in failed and (row == "run" or r.name not in RUN_ONLY)]
         print(f"  {title} ...", file=sys.stderr, flush=True)
         for turn in range(-3, rounds):  # three rounds to warm up
             shift = turn % len(present) if present else 0
@@ -280,6 +283,10 @@ def goals(summary):
             value = ratio(summary, row, other)
             if value is not None:
                 out.append((f"{title}: {value:.2f}x {other} (at most {limit}x)", value <= limit))
+    chroot = summary.get("run", {}).get("chroot")
+    if chroot and "nook" in summary["run"]:
+        value = chroot["median"] / summary["run"]["nook"]["median"]
+        out.append((f"run in chroot isolation: {value:.2f}x nook's run (at most {CHROOT_LIMIT}x)", value <= CHROOT_LIMIT))
     if "nook" in summary.get("rss", {}):
         rss = summary["rss"]["nook"]["median"]
         out.append((f"peak RSS: {rss:.2f} MB (at most {RSS_LIMIT_MB} MB)", rss <= RSS_LIMIT_MB))
@@ -397,6 +404,8 @@ def main():
         bundles = make_bundles(top, options.busybox)
         runtimes = [Floor(os.path.join(options.tools, "floor"), watch, os.path.join(top, "rootfs"))]
         runtimes += [Runtime(name, path, top, watch, bundles) for name, path in programs.items()]
+        if "nook" in programs:
+            runtimes.insert(2, Runtime("chroot", programs["nook"], top, watch, bundles, ["--isolation=chroot"]))
         begin = time.monotonic()
         samples, failed = measure_all(runtimes, options.rounds, "seccomp" not in bundles)
         seconds = time.monotonic() - begin

@@ -4,7 +4,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import engine_bundle
 import harness
 import look
 import place as place_module
-
-TOOLS = Path(__file__).parent / "tools"
+import programs
 
 
 def pytest_addoption(parser):
@@ -35,6 +33,15 @@ def pytest_configure(config):
     os.umask(0o022)
 
 
+def pytest_generate_tests(metafunc):
+    """A test with the mark isolations(NAME, ...) runs once in each of them (harness.Box.isolate): on a module, for all its
+    tests; on a test, instead of the module's."""
+    mark = metafunc.definition.get_closest_marker("isolations")
+    if mark and "box" in metafunc.fixturenames:
+        metafunc.fixturenames.append("isolation")
+        metafunc.parametrize("isolation", mark.args)
+
+
 def pytest_report_header(config):
     return f"nook: {config.nook_binary}"
 
@@ -44,11 +51,6 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
-
-
-def compile_tool(source, target, flags=()):
-    subprocess.run(["gcc", "-std=gnu17", "-O1", "-static", "-o", target, source, *flags], check=True)
-    return str(target)
 
 
 @pytest.fixture(scope="session")
@@ -62,21 +64,16 @@ def session_dir():
 @pytest.fixture(scope="session")
 def tools(session_dir):
     """Paths of the static helper programs (see tools/)."""
-    out = {name: compile_tool(TOOLS / f"{name}.c", session_dir / name) for name in ("probe", "nosys", "killat", "place")}
-    out["pod_filter"] = compile_tool(TOOLS / "pod_filter.c", session_dir / "pod_filter", ["-lseccomp"])
+    out = {name: programs.provide(name, session_dir / name) for name in programs.NAMES if name != "answers"}
     out["busybox"] = str(shutil.copy(harness.BUSYBOX, session_dir / "busybox"))
-    for path in out.values():
-        os.chmod(path, 0o755)
+    os.chmod(out["busybox"], 0o755)
     return out
 
 
 @pytest.fixture(scope="session")
 def answers(session_dir):
     """The path of a static program that tells all that a process can find out (tools/answers.c)."""
-    parts = [str(TOOLS / f"answers_{part}.c") for part in ("attempts", "paths")]
-    path = compile_tool(TOOLS / "answers.c", session_dir / "answers", parts)
-    os.chmod(path, 0o755)
-    return path
+    return programs.provide("answers", session_dir / "answers")
 
 
 @pytest.fixture(scope="session")
@@ -135,9 +132,10 @@ def make_box(nook, tmp, tag, tools):
 
 
 @pytest.fixture
-def box(make_box):
+def box(make_box, request):
     """One bundle and its container."""
-    return make_box()
+    parameters = getattr(request.node, "callspec", None)
+    return make_box().isolate(parameters.params.get("isolation", "oci") if parameters else "oci")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 """The driver: starts nook as an engine would, makes bundles, and checks that nothing is left behind."""
 
 import copy
+import fcntl
 import json
 import os
 import select
@@ -11,6 +12,7 @@ import socket
 import array
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -231,6 +233,7 @@ class Box:
         self.rootfs = self.dir / "rootfs"
         self.config = default_config()
         self.output = None
+        self.isolation, self.flags = "oci", []
         self._build(tools)
 
     def _build(self, tools):
@@ -243,6 +246,20 @@ class Box:
             os.symlink("busybox", self.rootfs / "bin" / name)
         (self.rootfs / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
         (self.rootfs / "etc/group").write_text("root:x:0:\nuser:x:1000:\n")
+
+    def isolate(self, name, policy="warn"):
+        """oci, chroot or bare, and more by "+": no-pivot, userns, and host-dev ("chroot+no-pivot+userns")."""
+        self.isolation, *more = name.split("+")
+        if self.isolation != "oci":
+            self.nook.globals = [f"--isolation={self.isolation}", f"--chroot-policy={policy}"]
+        if "host-dev" in more:
+            self.nook.globals.append("--chroot-dev=host")
+        self.flags = ["--no-pivot"] if "no-pivot" in more else []
+        if "userns" in more:
+            self.userns()
+            for base, _, _ in os.walk(self.rootfs):  # its root may make mount points there
+                os.chown(base, 100000, 100000)
+        return self
 
     # -- config ------------------------------------------------------------------------------------------------------
     @property
@@ -317,7 +334,7 @@ class Box:
     def try_create(self, *flags, **kw):
         if self.config is not None:
             self.write()
-        self.output = self.nook.spawn("create", "--bundle", self.dir, *flags, self.id, **kw)
+        self.output = self.nook.spawn("create", "--bundle", self.dir, *self.flags, *flags, self.id, **kw)
         return self.output.wait()
 
     def create(self, *flags, **kw):
@@ -337,11 +354,11 @@ class Box:
         """A foreground run."""
         if self.config is not None:
             self.write()
-        return self.nook("run", "--bundle", self.dir, *flags, self.id, timeout=timeout, **kw)
+        return self.nook("run", "--bundle", self.dir, *self.flags, *flags, self.id, timeout=timeout, **kw)
 
     def spawn_run(self, *flags, **kw):
         self.write()
-        return self.nook.spawn("run", "--bundle", self.dir, *flags, self.id, **kw)
+        return self.nook.spawn("run", "--bundle", self.dir, *self.flags, *flags, self.id, **kw)
 
     def exec(self, *args, flags=(), timeout=10, **kw):
         return self.nook("exec", *flags, self.id, *args, timeout=timeout, **kw)
@@ -466,6 +483,12 @@ class ConsoleSocket:
 
     def close(self):
         self.listener.close()
+
+
+def take_tty():
+    """For a child on a terminal: leads a session whose terminal it is, as a shell does."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def read_pty(fd, until=None, timeout=5):

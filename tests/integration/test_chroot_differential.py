@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import look
 from differential import Outside, Run, Setup
 from differential_cases import CASES
 
@@ -33,12 +34,13 @@ def borrowed(at):
 
 # Which answers an entry of this code explains, and how they may differ: regular expressions for the whole key and for the whole
 # "oci's answer -> chroot's answer", where "-" is none. {at}: the place that the entry's field names. {readonly}: the config's
-# readonlyPaths. {nodes}: device nodes, the default ones and the config's.
+# readonlyPaths. {root}: where a root that was entered by chroot(2) is mounted. {nodes}: device nodes, the default ones and the config's.
 RULES = {
     "proc.outer": [
         *borrowed("{at}"),
         ("proc:processes", "(own|none) -> others too"),
         ("proc:self", "own pid -> another pid"),
+        ("proc:other-roots", "none -> reached"),  # when there happens to be a process of the same user with no more capabilities
     ],
     "sys.outer": [
         *borrowed("{at}"),
@@ -103,10 +105,12 @@ RULES = {
     # Not among the losses, but the report says how the container is killed.
     "kill=supervisor": [
         ("prctl:pdeathsig", "0 -> 9"),
-        ("try:signal-parent", "ok -> EPERM"),
+        ("try:signal-parent", "ok -> EPERM"),  # Landlock, which also keeps tracers in
+        ("proc:other-roots", "reached -> none"),
     ],
     "ns.uts.added": [("ns:uts", "host -> own")],
     "resources.devices.moot": [],
+    "proc.outer.ptrace": [("proc:other-roots", "none -> reached")],
 }
 RULES["ns.not-joined"] = [("ns:mnt", "joined -> own"), *RULES["ns.mount.added"][1:]]
 SYS_CHROOT = 1 << 18
@@ -132,7 +136,7 @@ class Entry:
         assert self.code in RULES, f"nobody knows what {self.code} explains"
         linux = config.get("linux", {})
         words = {
-            "at": re.escape(self._place(config)), "root": re.escape(f"{bundle}/rootfs"),
+            "at": re.escape(self._place(config)), "root": alternatives([re.escape(f"{bundle}/rootfs"), "/root"]),
             "readonly": alternatives(map(re.escape, linux.get("readonlyPaths", []))),
             "nodes": alternatives([NODE, *(re.escape(d["path"]) for d in linux.get("devices", []))])}
         self.rules = [[re.compile(self._fill(pattern, words), re.DOTALL) for pattern in rule] for rule in RULES[self.code]]
@@ -205,6 +209,32 @@ def test_the_report_lists_every_difference(ask, name):
     assert {e.code for e in entries} == case.reports, entries
     assert not [e for e in unseen if e.code not in case.unseen], "reported, but nothing differs"
     assert case.unseen <= {e.code for e in unseen}, "said to be unseen, but seen"
+
+
+@pytest.mark.parametrize("script, code", [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -TERM $$", 143),
+                                          ("ulimit -c 0; kill -SEGV $$", 139), ("exec /no/such", 127)])
+@pytest.mark.parametrize("pids", ["own", "shared"])
+def test_the_same_exit_code(box, nook, script, code, pids):
+    box.sh(f"echo said; {script}")
+    if pids == "shared":
+        box.no_namespace("pid")
+    elif "kill" in script:  # PID 1 takes no such signal from within
+        box.sh(f"echo said; sh -c '{script}'; exit $?")
+    for isolation in ("oci", "chroot"):
+        nook.globals = [f"--isolation={isolation}"]
+        r = box.run()
+        assert (r.rc, r.out) == (code, "said\n"), (isolation, r)
+
+
+@pytest.mark.parametrize("place", ["/proc", "/sys", "/sys/fs/cgroup"])
+def test_the_outer_file_systems_are_not_remounted_by_another_name(box, nook, place):
+    """In the root a link leads there, so that the planner does not see it; the host must not feel it."""
+    os.symlink(place, box.rootfs / "link")
+    box.mount("/link", None, None, ["remount", "hidepid=2"] if place == "/proc" else ["remount", "ro"])
+    nook.globals = ["--isolation=chroot"]
+    before = [vars(m) for m in look.mounts()]
+    box.refuse("refused to remount", place)
+    assert [vars(m) for m in look.mounts()] == before
 
 
 # ---------------------------------------------------------------- the comparison itself

@@ -114,6 +114,14 @@ def test_ch_27_what_was_asked_for_and_cannot_be_is_fatal(cbox, tmp, option, flag
     cbox.refuse(flag, pointers=["/mounts/6"])
 
 
+def test_ch_27_what_came_back_is_looked_at(cbox, tmp, host_mount):
+    """The kernel takes the change of the mount, but its file system stays read-only: said in both words."""
+    (tmp / "s").mkdir()
+    host_mount("s", tmp / "s", "tmpfs", MS_RDONLY)
+    cbox.mount("/mnt", "bind", tmp / "s", ["rbind", "rw", "nodev"]).sleep()
+    cbox.refuse('asked to be "', 'nodev', 'came to be "ro,nodev"', pointers=["/mounts/6"])
+
+
 def test_ch_27_flags_nobody_names_need_not_be_so(cbox, tmp):
     cbox.mount("/mnt", "bind", locked_source(cbox, tmp, "noexec,nosuid"), ["rbind", "nodev"]).sleep().create()
     assert {"noexec", "nosuid", "nodev"} <= cbox.proc.mount("/mnt").opts

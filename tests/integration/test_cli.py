@@ -459,6 +459,17 @@ def test_features(nook):
     assert isinstance(linux["mountExtensions"]["idmap"]["enabled"], bool)
 
 
+def test_features_list_what_an_isolation_may_not_give(nook):
+    """As annotations, which are strings: the levels, the codes of reports, and those of them that strict refuses."""
+    nook.use_root = False
+    notes = nook("features").ok().json()["annotations"]
+    assert notes["nook.isolation.levels"] == "oci,chroot,bare"
+    codes, refused = (notes[f"nook.isolation.{name}"].split(",") for name in ("codes", "codes.refused"))
+    assert len(codes) == len(set(codes)) and set(refused) < set(codes)
+    assert {"ns.pid.shared", "proc.outer", "resources.not-applied"} <= set(codes)
+    assert "resources.not-applied" in refused and "proc.outer" not in refused
+
+
 @pytest.mark.parametrize("which", ["ociVersionMin", "ociVersionMax"])
 def test_features_versions_are_accepted(box, which):
     """FEA-1"""

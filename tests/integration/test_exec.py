@@ -345,6 +345,15 @@ def test_cgroup_flag(up):
     assert f"{up.proc.cgroups()['pids']}/sub" in out
 
 
+def test_cgroup_that_takes_nobody(up):
+    """A cpuset without CPUs: the kernel only says "No space left on device"."""
+    if "cpuset" not in look.CGROUPS:
+        pytest.skip("a cgroup v1 test")
+    (up.cg("cpuset") / "bare").mkdir()
+    said = up.exec("true", flags=["--cgroup", "cpuset:bare"]).fails("enter the cgroup", rc=255).err
+    assert "/bare: No space left on device" in said and "has no CPUs or no memory nodes" in said
+
+
 @pytest.mark.parametrize("path", ["../..", "../../", "/../..", "pids:../..", "a/../../..", "no-such"])
 def test_cgroup_flag_cannot_leave(up, path):
     """1e; crun 1.28 lets it escape."""

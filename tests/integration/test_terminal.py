@@ -12,7 +12,7 @@ import pytest
 
 import harness
 import look
-from look import Proc, wait_until
+from look import Proc
 
 
 def size_of(fd):
@@ -30,11 +30,6 @@ def tty_box(box):
     return box
 
 
-def take_tty():
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
 @pytest.fixture
 def foreground(box):
     """foreground(*args) -> (Running, master): a nook on a terminal of its own, as under a shell."""
@@ -44,7 +39,7 @@ def foreground(box):
         master, slave = os.openpty()
         masters.append(master)
         set_size(master, rows, cols)
-        run = box.nook.spawn(*args, stdin=slave, stdout=slave, stderr=slave, preexec=take_tty)
+        run = box.nook.spawn(*args, stdin=slave, stdout=slave, stderr=slave, preexec=harness.take_tty)
         os.close(slave)
         return run, master
 
@@ -230,7 +225,7 @@ def test_foreground_restores_the_terminal(tty_box, foreground):
     tty_box.sh("echo ready; read x").write()
     master, slave = os.openpty()
     before = termios.tcgetattr(slave)
-    run = tty_box.nook.spawn("run", "--bundle", tty_box.dir, tty_box.id, stdin=slave, stdout=slave, stderr=slave, preexec=take_tty)
+    run = tty_box.nook.spawn("run", "--bundle", tty_box.dir, tty_box.id, stdin=slave, stdout=slave, stderr=slave, preexec=harness.take_tty)
     harness.read_pty(master, b"ready")
     assert termios.tcgetattr(slave) != before, "raw while it runs"
     os.write(master, b"x\n")

@@ -522,25 +522,6 @@ static void test_follows_init(void **state) {
     assert_false(anything_left());
 }
 
-static void test_attach_pid(void **state) {
-    (void)state;
-    NEED_CGROUPS();
-    struct cgroup_plan plan = plan_at("", NULL);
-    struct cgroup_live live;
-    must(cgroup_make(&plan, &arena, &live, &err));
-    pid_t pid = fork();
-    if (pid == 0)
-        for (;;)
-            pause();
-    must(cgroup_attach_pid(&live.join, pid, true, &err));
-    size_t sent;
-    must(cgroup_signal(live.places, live.n_places, SIGTERM, &sent, &err));
-    assert_int_equal(sent, 1);
-    reap(pid, SIGTERM);
-    cgroup_undo(&live);
-    assert_false(anything_left());
-}
-
 // ---------------------------------------------------------------- devices
 
 // 0 when the node 1:MINOR can be opened, else errno.
@@ -622,7 +603,6 @@ int main(void) {
         cmocka_unit_test(test_remove_busy),
         cmocka_unit_test(test_exec_joins),
         cmocka_unit_test(test_follows_init),
-        cmocka_unit_test(test_attach_pid),
         cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, group_setup, fixture_teardown);

@@ -114,10 +114,6 @@ static void test_this_host(void **state) {
         assert_int_equal(h.cgroups.hierarchies[i].own_path[0], '/');
     }
     assert_int_equal(h.cgroups.layout == HOST_CGROUP_NONE, h.cgroups.n_hierarchies == 0);
-    if (h.euid == 0 && h.in_initial_userns)
-        assert_true(host_bounding_capabilities() != 0);
-    (void)host_has_apparmor();
-    (void)host_has_selinux();
 }
 
 int main(void) {

@@ -32,7 +32,7 @@ static void compact(void **state) {
     json_uint(&j, "u", UINT64_MAX);
     json_array(&j, "a");
     json_bool(&j, NULL, true);
-    json_null(&j, NULL);
+    json_string(&j, NULL, NULL);
     json_object(&j, NULL);
     json_object_end(&j);
     json_array(&j, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lib/: arena, error, str, clock, log.
+// lib/: arena, environment, error, str, clock, log.
 #include "config.h"
 
 #include <setjmp.h>
@@ -22,6 +22,7 @@
 #include "lib/arena.h"
 #include "lib/capname.h"
 #include "lib/clock.h"
+#include "lib/environment.h"
 #include "lib/error.h"
 #include "lib/fd.h"
 #include "lib/log.h"
@@ -228,6 +229,40 @@ static void capabilities_by_name_and_number(void **state) {
     assert_null(capname_of(41));
 }
 
+// How much of our environment others can see.
+static size_t shown_environment(void) {
+    char buf[4096];
+    size_t shown = 0;
+    ssize_t n;
+    int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    while ((n = read(fd, buf, sizeof(buf))) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            shown += buf[i] != '\0';
+    close(fd);
+    return shown;
+}
+
+static void environment_is_hidden_then_forgotten(void **state) {
+    (void)state;
+    char *path = strdup(getenv("PATH"));
+    size_t n = 0, after = 0;
+    for (char **e = environ; *e; e++)
+        n++;
+    assert_true(shown_environment() > 0);
+    assert_int_equal(environment_hide(), 0);
+    assert_int_equal(shown_environment(), 0);
+    for (char **e = environ; *e; e++)
+        after++;
+    assert_int_equal(after, n);
+    assert_string_equal(getenv("PATH"), path);
+    environment_forget();
+    assert_null(getenv("PATH"));
+    assert_int_equal(environment_hide(), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    free(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -240,6 +275,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(log_that_cannot_be_opened, make_log_file, drop_log_file),
         cmocka_unit_test(levels_by_name),
         cmocka_unit_test(capabilities_by_name_and_number),
+        cmocka_unit_test(environment_is_hidden_then_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

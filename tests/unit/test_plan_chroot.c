@@ -438,6 +438,20 @@ static void what_keeps_signals_from_the_supervisor(void **state) {
     check_order(&p->final, STEP_SIGNAL_SCOPE, STEP_USER);
     p = plan(CONFIG(PROCESS(",'noNewPrivileges':true") LINUX("")));
     check_order(&p->final, STEP_USER, STEP_SIGNAL_SCOPE);
+    // So it is where a cgroup finds the container's processes, but not if it is to share its pids; and where
+    // only /proc shows the others, unless a user namespace is between.
+    place.can[PLACE_CGROUP].errnum = 0;
+    assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
+    assert_false(plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'}]}"))->scope_signals);
+    place.can[PLACE_PID_NS].errnum = 0;
+    assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
+#define ONE_ID "[{'containerID':0,'hostID':100000,'size':1}]"
+    assert_false(plan(CONFIG(PROCESS(
+                          "") ",'linux':{'namespaces':[{'type':'user'},{'type':'pid'}],'uidMappings':" ONE_ID
+                              ",'gidMappings':" ONE_ID "}"))
+                     ->scope_signals);
+    refuse(PLACE_PID_NS, "no-capability");
+    refuse(PLACE_CGROUP, "read-only");
     // Neither: it says so.
     host.permitted = 0;
 #define JOINED_USER ",'linux':{'namespaces':[{'type':'user','path':'/proc/1/ns/user'},{'type':'pid'}]}"
@@ -471,15 +485,10 @@ static void chroot_costs_its_capability(void **state) {
     only(&p->child, STEP_CHROOT);
     assert_int_equal(count(&p->child, STEP_PIVOT_ROOT), 0);
     // Who has no list has what nook has, and loses it too.
-    c = plan(CONFIG(PROCESS("") LINUX("")))->process->capabilities;
-    assert_non_null(c);
-    assert_int_equal((c->bounding | c->permitted | c->effective) & CAP(CAP_SYS_CHROOT), 0);
-    assert_true(c->bounding & c->permitted & c->effective & CAP(CAP_SYS_PTRACE));
-    host.permitted = 0; // in a new user namespace, all the same
-    c = plan(CONFIG(PROCESS("") LINUX("")))->process->capabilities;
-    assert_true(c->bounding & c->permitted & c->effective & CAP(CAP_SYS_PTRACE));
-    // Nothing to take, nothing to tell.
-    host.permitted = ~0ULL;
+    // Without a list the kernel's own rules hold; init gives the capability up when it enters the root.
+    p = plan(CONFIG(PROCESS("") LINUX("")));
+    assert_null(p->process->capabilities);
+    check_loses(p, "capabilities.no-chroot /process/capabilities chroot");
     check_keeps(plan(CONFIG(PROCESS(",'capabilities':{'bounding':['CAP_KILL']}") LINUX(""))),
                 "capabilities.no-chroot");
 }

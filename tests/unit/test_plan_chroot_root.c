@@ -7,7 +7,8 @@
 
 #include "tests/unit/place_test.h"
 
-#define MOUNTS(list) CONFIG(PROCESS("") LINUX("") ",'mounts':[" list "]")
+#define NO_CAPS      ",'capabilities':{'bounding':['CAP_KILL']}"
+#define MOUNTS(list) CONFIG(PROCESS(NO_CAPS) LINUX("") ",'mounts':[" list "]")
 #define PROC         "{'destination':'/proc','type':'proc'}"
 #define SYS          "{'destination':'/sys','type':'sysfs','options':['ro']}"
 #define DEV          "{'destination':'/dev','type':'tmpfs','source':'tmpfs'}"
@@ -61,6 +62,22 @@ static void proc_and_sys_are_borrowed(void **state) {
     assert_null(mount_at(p, "/sys"));
 }
 
+// /proc/PID/root leads out of any root, for who may trace PID.
+static void who_can_trace_is_told(void **state) {
+    (void)state;
+#define TRACER(caps) CONFIG(PROCESS(caps) LINUX("") ",'mounts':[" PROC "," DEV "," PROC "]")
+    static const char line[] = "proc.outer.ptrace /process/capabilities isolation";
+    check_losses(plan(TRACER(",'capabilities':{'inheritable':['CAP_SYS_PTRACE']}")),
+                 "proc.outer /mounts/0 isolation\nproc.outer /mounts/2 isolation\n"
+                 "proc.outer.ptrace /process/capabilities isolation\ndev.outer-nodes default:/dev "
+                 "isolation\n");
+    check_loses(plan(TRACER("")), line); // whatever nook has
+    check_keeps(plan(TRACER(NO_CAPS)), "ptrace");
+    check_keeps(plan(CONFIG(PROCESS("") LINUX(""))), "ptrace"); // without a /proc
+    host.permitted &= ~CAP(CAP_SYS_ADMIN); // a user namespace is made: the capability counts in there only
+    check_keeps(plan(TRACER("")), "ptrace");
+}
+
 static void cgroup_mounts_are_skipped(void **state) {
     (void)state;
     struct plan *p = plan(MOUNTS(DEV ",{'destination':'/sys/fs/cgroup','type':'cgroup'},"
@@ -99,11 +116,13 @@ static void binds(void **state) {
         assert_true(m->from.recursive && m->verify);
         assert_int_equal(m->n_propagation, 1);
         assert_int_equal(m->propagation[0], str_eq(*at, "/c") ? MS_SLAVE | MS_REC : MS_PRIVATE | MS_REC);
-        assert_int_equal(m->rec_attr_set, str_eq(*at, "/b") ? MOUNT_ATTR_RDONLY : 0);
+        // What comes along has no more rights than what was asked for.
+        assert_int_equal(m->rec_attr_set, str_eq(*at, "/b") ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV : 0);
     }
     assert_int_equal(mount_at(p, "/b")->mount->flags, MS_RDONLY | MS_NODEV);
     // Read-only with all below, which is news where the config does not say so.
-    p = plan(MOUNTS(DEV "," BIND("/a", "'rbind','ro','private'") "," BIND("/b", "'rbind','rro','private'")));
+    p = plan(MOUNTS(
+        DEV "," BIND("/a", "'rbind','ro','private','nosuid'") "," BIND("/b", "'rbind','rro','private'")));
     check_losses(p, "mount.readonly.recursive /mounts/1 isolation\ndev.outer-nodes default:/dev isolation\n");
     assert_int_equal(mount_at(p, "/a")->mount->rec_attr_set, MOUNT_ATTR_RDONLY);
     // What the config says of the root holds for those without a word of their own.
@@ -188,7 +207,9 @@ static void the_outer_dev(void **state) {
     assert_string_equal(mount_at(p, "/dev/mqueue")->origin, "default:/dev/mqueue");
     assert_true(mount_at(p, "/dev/pts") > tree && mount_at(p, "/dev/shm") > tree &&
                 mount_at(p, "/dev/mqueue") > tree);
-    assert_true(mount_at(p, "/dev/shm")->best_effort); // an outer /dev need not have a place for it
+    // An outer /dev need not have a place for it; all else would leave the outer one to be seen.
+    assert_true(mount_at(p, "/dev/shm")->best_effort);
+    assert_int_equal(mount_at(p, "/dev/shm")->tolerates, EROFS);
     p = plan(CONFIG(PROCESS("") LINUX("")));
     check_losses(p, "dev.host default:/dev asked-for\n");
     check_borrowed(p, "/dev", LOCKED);
@@ -279,6 +300,7 @@ static void readonly_root_comes_last(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(proc_and_sys_are_borrowed),
+        TEST(who_can_trace_is_told),
         TEST(cgroup_mounts_are_skipped),
         TEST(other_types_are_refused),
         TEST(binds),

@@ -401,6 +401,18 @@ static void plan_of_exec(void **state) {
     p = plan_exec(&r, &arena, &error);
     assert_int_equal(count(&p->child, STEP_CGROUP_ATTACH), 0);
     assert_int_equal(count(&p->child, STEP_KEYRING), 0);
+    // bare has no devpts: the outer one, while it can be seen.
+    r = (struct plan_exec_request){
+        .process = process("{'cwd':'/','args':['id'],'user':{'uid':0,'gid':0},'terminal':true}"),
+        .chrooted = true,
+        .image_dev = true,
+    };
+    p = plan_exec(&r, &arena, &error);
+    assert_int_equal(only(&p->child, STEP_TERMINAL)->flags, PLAN_OUTER_TERMINAL);
+    check_order(&p->child, STEP_NEW_SESSION, STEP_TERMINAL);
+    check_order(&p->child, STEP_TERMINAL, STEP_JOIN_NAMESPACES);
+    check_order(&p->child, STEP_JOIN_NAMESPACES, STEP_DROP_CHROOT);
+    r.process = process("{'cwd':'/','args':['id'],'user':{'uid':0,'gid':0}}");
     r.console_socket = "/s";
     assert_null(plan_exec(&r, &arena, &error));
     assert_string_equal(error.code, "terminal.unused-socket");

@@ -34,12 +34,10 @@ static void pivot_readonly(struct box *b) {
     CHECK(access("/other", F_OK) == 0 && access(b->dir, F_OK) < 0);
     char cwd[64];
     CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd, "/") == 0);
-    CHECK_OK(rootfs_check_cwd("/", &b->err));
 }
 
 static void pivot_leaves_nothing(struct box *b) {
     make_dir(b, "root/proc");
-    int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); // what a caller may leak
     box_attach(b, 0);
     mount_proc(b);
     CHECK_OK(rootfs_pivot(&b->r, &b->err));
@@ -47,8 +45,6 @@ static void pivot_leaves_nothing(struct box *b) {
     for (const char *p = text_of("/proc/self/mountinfo"); (p = strchr(p, '\n')); p++)
         lines++;
     CHECK(lines == 2); // the root and its /proc
-    CHECK_OK(fchdir(host));
-    CHECK(rootfs_check_cwd("/proc/self/fd/9", &b->err) < 0 && strcmp(b->err.code, "process.cwd") == 0);
 }
 
 // May a user namespace in here mount a fresh procfs? Only one that sees a full one may.
@@ -78,14 +74,20 @@ static void no_pivot(struct box *b) {
     CHECK_OK(rootfs_mask(&b->r, "/proc/version", &b->err)); // the container's own one shows no longer all
     CHECK_OK(rootfs_no_pivot(&b->r, &b->err));
     CHECK(access("/in", F_OK) == 0 && access(b->dir, F_OK) < 0);
-    CHECK_OK(rootfs_check_cwd("/", &b->err));
+    char cwd[64];
+    CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd, "/") == 0);
     // chroot breakers look for a full procfs in the host's tree below us
     CHECK(!fresh_proc_is_possible(b));
 }
 
+static void hold_root(struct box *b, const char *path) {
+    b->r.root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CHECK(b->r.root_fd >= 0);
+}
+
 static void plain_chroot(struct box *b) {
     make_dir(b, "root/in");
-    CHECK_OK(rootfs_open_root(&b->r, b->root, &b->err));
+    hold_root(b, b->root);
     CHECK_OK(rootfs_chroot(&b->r, &b->err));
     CHECK(access("/in", F_OK) == 0 && access(b->dir, F_OK) < 0);
     CHECK(rootfs_set_propagation(&b->r, 0, &b->err) < 0 && strstr(b->err.hint, "chroot"));
@@ -99,7 +101,7 @@ static void pivot_in_chroot(struct box *b) {
     CHECK_OK(chroot(in(b, "sub")));
     CHECK_OK(chdir("/"));
     CHECK_OK(mount("/root", "/root", NULL, MS_BIND, NULL));
-    CHECK_OK(rootfs_open_root(&b->r, "/root", &b->err));
+    hold_root(b, "/root");
     CHECK(rootfs_pivot(&b->r, &b->err) < 0 && b->err.err == EINVAL && strstr(b->err.hint, "chroot"));
 }
 
@@ -133,11 +135,6 @@ static void sysctl(struct box *b) {
     CHECK(strcmp(text_of("/proc/sys/kernel/domainname"), "nook.test\n") == 0);
     CHECK(rootfs_sysctl(&b->r, "net/no/such", "1", &b->err) < 0 && b->err.err == ENOENT && b->err.hint[0]);
     CHECK(rootfs_sysctl(&b->r, "net/../../sysrq-trigger", "h", &b->err) < 0);
-    CHECK_OK(rootfs_proc_write(&b->r, "self/oom_score_adj", "17", &b->err));
-    CHECK(strcmp(text_of("/proc/self/oom_score_adj"), "17\n") == 0);
-    CHECK_OK(rootfs_proc_write(&b->r, "thread-self/comm", "renamed", &b->err));
-    CHECK(rootfs_proc_write(&b->r, "self/fd/1", "out", &b->err) < 0); // a magic link
-    CHECK(rootfs_proc_write(&b->r, "self/cwd/x", "out", &b->err) < 0);
 }
 
 // A bind over /proc/sys (CVE-2025-52881): refused, or the real one is set; the fake is never written.

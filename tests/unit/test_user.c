@@ -198,35 +198,27 @@ static int null_is_a_link(void *arg) {
     CHECK(chroot(in_dir("r")) == 0 && chdir("/") == 0);
     CHECK(dup2(pipes[0], 0) == 0 && dup2(pipes[1], 1) == 1);
     CHECK(fstat(0, &before) == 0);
-    CHECK(stdio_reopen_null(&err) == 0); // 0 and 1 are pipes, 2 is whatever the test has
+    CHECK(stdio_reopen_null(false, &err) == 0); // 0 and 1 are pipes, 2 is whatever the test has
     CHECK(fstat(0, &after) == 0 && before.st_ino == after.st_ino);
     CHECK(dup2(null_fd, 2) == 2);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
+    CHECK(fstat(2, &before) == 0 && stdio_reopen_null(true, &err) == 0);
+    CHECK(fstat(2, &after) == 0 && before.st_ino == after.st_ino); // left alone
     CHECK(unlink("/dev/null") == 0 && mknod("/dev/null", S_IFREG | 0666, 0) == 0);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
     CHECK(unlink("/dev/null") == 0 && mkfifo("/dev/null", 0666) == 0);
-    CHECK(stdio_reopen_null(&err) == -1);
+    CHECK(stdio_reopen_null(false, &err) == -1);
     CHECK(unlink("/dev/null") == 0);
-    CHECK(stdio_reopen_null(&err) == 0); // there is none
+    CHECK(stdio_reopen_null(false, &err) == 0); // there is none
     CHECK(mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
-    CHECK(stdio_reopen_null(&err) == 0);
+    CHECK(stdio_reopen_null(false, &err) == 0);
     CHECK(fstat(2, &after) == 0 && stat("/dev/null", &before) == 0 && after.st_ino == before.st_ino);
     CHECK(after.st_dev == before.st_dev);
     return 0;
 }
 
-static int fill(void *arg) {
-    (void)arg;
-    close(0);
-    close(2);
-    CHECK(stdio_fill(&err) == 0);
-    CHECK(fcntl(0, F_GETFD) == 0 && fcntl(1, F_GETFD) >= 0 && fcntl(2, F_GETFD) == 0);
-    return 0;
-}
-
 static void test_stdio(void **state) {
     (void)state;
-    in_child(fill, NULL);
     if (geteuid() != 0)
         skip();
     in_child(give_away, NULL);
@@ -256,8 +248,8 @@ static void test_labels(void **state) {
     if (!labels_apparmor_enabled()) {
         assert_int_equal(labels_check("docker-default", NULL, &err), -1);
         assert_string_equal(err.code, "lsm.unavailable");
-        assert_int_equal(labels_set_apparmor(proc, "unconfined", &err), 0);
-        assert_int_equal(labels_set_apparmor(proc, "docker-default", &err), -1);
+        assert_int_equal(labels_set_apparmor(proc, "unconfined", false, &err), 0);
+        assert_int_equal(labels_set_apparmor(proc, "docker-default", false, &err), -1);
         assert_non_null(strstr(err.msg, "write `/proc/"));
         // Only that very word.
         assert_int_equal(labels_check("unconfined_x", NULL, &err), -1);

@@ -23,6 +23,12 @@ static bool is_kernels_file_system(long type) {
     return false;
 }
 
+// Leaves out what there is no room for.
+static void append(char *text, size_t size, const char *between, const char *word) {
+    size_t n = strlen(text);
+    snprintf(text + n, size - n, "%s%s", n ? between : "", word);
+}
+
 static void flags_text(unsigned long f, char text[128]) {
     static const struct {
         unsigned long flag;
@@ -34,7 +40,7 @@ static void flags_text(unsigned long f, char text[128]) {
     text[0] = '\0';
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (f & words[i].flag)
-            strcat(strcat(text, *text ? "," : ""), words[i].word);
+            append(text, 128, ",", words[i].word);
 }
 
 static void tell_file_system(const char *key, const char *path) {
@@ -71,8 +77,7 @@ static void tell_entries(const char *key, const char *path) {
     closedir(d);
     qsort(names, n, sizeof(names[0]), by_name);
     for (size_t i = 0; i < n; free(names[i++]))
-        if (strlen(text) + strlen(names[i]) + 2 < sizeof(text))
-            strcat(strcat(text, names[i]), " ");
+        append(text, sizeof(text), " ", names[i]);
     say(key_of(key, "entries"), "%zu: %s", n, text);
 }
 
@@ -185,6 +190,15 @@ void tell_devices(const char *dir) {
     closedir(d);
 }
 
+// Is there a process with another root that we may look into?
+static bool reaches_another_root(const char *pid) {
+    struct stat own, its;
+    char name[300];
+    snprintf(name, sizeof(name), "/proc/%s/root", pid);
+    return stat("/", &own) == 0 && stat(name, &its) == 0 &&
+           (its.st_dev != own.st_dev || its.st_ino != own.st_ino);
+}
+
 // Do the pids of /proc mean the processes that we see?
 void tell_proc(void) {
     char link[64] = "";
@@ -194,11 +208,16 @@ void tell_proc(void) {
     else
         say("proc:self", "%s", atoi(link) == getpid() ? "own pid" : "another pid");
     int pids = 0;
+    bool reaches = false;
     DIR *d = opendir("/proc");
     for (struct dirent *e; d && (e = readdir(d));)
-        pids += *e->d_name >= '1' && *e->d_name <= '9';
+        if (*e->d_name >= '1' && *e->d_name <= '9') {
+            pids++;
+            reaches = reaches || reaches_another_root(e->d_name);
+        }
     if (d)
         closedir(d);
+    say("proc:other-roots", "%s", reaches ? "reached" : "none");
     say("proc:processes", "%s", pids == 0 ? "none" : pids == 1 ? "own" : "others too");
 }
 
