@@ -44,7 +44,8 @@ static int kill_all(size_t n_places, const struct state *s, int sig, struct aren
 static int kill_orphans(const struct state *s, int sig, bool all, struct error *err) {
     struct proc_id payload = state_payload(s);
     cleanup_proc struct proc_handle held = PROC_HANDLE_NONE;
-    if (!all && proc_hold(&payload, &held) == 0 && proc_signal(&held, sig) == 0)
+    if (!all && proc_check(&payload) == PROC_ALIVE && proc_hold(&payload, &held) == 0 &&
+        proc_signal(&held, sig) == 0)
         return 0;
     not_running(err);
     return launch_hint_leftovers(s, err);

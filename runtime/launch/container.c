@@ -371,8 +371,9 @@ static int step_save_state(struct launch *l, const struct step *s, struct error 
         return error_set(err, "state.failed", errno, "write %s of container %s", STATE_REPORT_FILE,
                          r->plan.id);
     bool supervised = l->clone.supervisor != NULL;
+    // A supervisor may have reaped init already; why it ended is still to be read.
     if (proc_identify(l->child.pid, &l->state.init) < 0 ||
-        (supervised && proc_identify(l->child.init, &l->state.payload) < 0))
+        (supervised && proc_identify(l->child.init, &l->state.payload) < 0 && errno != ESRCH))
         return error_set(err, "init.died", errno, "init ended at once");
     // What run makes without hooks runs at once, so this is all there is to say. create without hooks needs
     // no word of init's pid yet: init ends by itself if nobody commits.
@@ -485,8 +486,11 @@ static struct monitor monitor_of(struct launch *l) {
 
 static void roll_back(struct launch *l) {
     struct error ignored;
-    if (l->child.init_pidfd >= 0) // the supervisor ends with it
-        proc_signal(&(struct proc_handle){ .pidfd = l->child.init_pidfd }, SIGKILL);
+    if (l->child.init_pidfd >= 0) { // no child of ours, but of the supervisor, which ends with it
+        struct proc_handle payload = { .pidfd = l->child.init_pidfd };
+        proc_signal(&payload, SIGKILL);
+        proc_wait(&payload, 10000);
+    }
     if (l->child.pid > 0) {
         struct proc_handle init = proc_child(l->child.pid, l->child.pidfd);
         proc_signal(&init, SIGKILL);

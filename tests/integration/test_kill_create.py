@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import kill_set
 import look
 from look import wait_until
 
@@ -37,9 +38,15 @@ def configure(box, kind):
         box.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
         box.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sysinfo"], "action": "SCMP_ACT_ERRNO"}]}
         box.config["root"]["readonly"] = True
-    elif kind == "hooks":
+    elif kind in ("hooks", "supervised-hooks"):
         for name in ("createRuntime", "createContainer", "poststop"):
             box.hook(name, "/bin/true")
+    if kind == "chroot":
+        box.nook.globals = ["--isolation=chroot", "--chroot-policy=warn"]
+    elif kind.startswith("supervised"):
+        kill_set.supervise(box)
+    if kind == "supervised-userns":
+        box.userns()
     return box.write()
 
 
@@ -114,32 +121,41 @@ def clear(box):
             look.remove_cgroup(p)
 
 
-@pytest.mark.parametrize("kind", ["plain", "rich", "hooks"])
+KINDS = ["plain", "rich", "hooks", "chroot", "supervised", "supervised-hooks", "supervised-userns"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_parent_killed(box, tools, kind):
     kill_parent_everywhere(box, tools, kind, False)
 
 
-@pytest.mark.parametrize("kind", ["plain", "rich", "hooks"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_child_killed(box, tools, kind):
     kill_child_everywhere(box, tools, kind, False)
 
 
+@pytest.mark.parametrize("kind", ["supervised", "supervised-userns"])
+def test_init_below_the_supervisor_killed(box, tools, kind):
+    kill_child_everywhere(box, tools, kind, False, 2)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "rich", "hooks"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_parent_killed_at_each_call(box, tools, kind):
     kill_parent_everywhere(box, tools, kind, True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "rich", "hooks"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("who", [1, 2, 3])
 def test_child_killed_at_each_call(box, tools, kind, who):
     kill_child_everywhere(box, tools, kind, True, who)
 
 
-def test_create_again_after_a_killed_one(box, tools):
+@pytest.mark.parametrize("kind", ["plain", "supervised"])
+def test_create_again_after_a_killed_one(box, tools, kind):
     """Without a delete in between: the id is reclaimed, or refused with a clear text; never a half-made mixture."""
-    configure(box, "plain")
+    configure(box, kind)
     calls = count(box, tools)
     away(box)
     for n in steps(calls[0], False, 5):
@@ -154,8 +170,9 @@ def test_create_again_after_a_killed_one(box, tools):
         away(box)
 
 
-def test_start_killed(box, tools):
-    configure(box, "plain")
+@pytest.mark.parametrize("kind", ["plain", "supervised"])
+def test_start_killed(box, tools, kind):
+    configure(box, kind)
     box.create()
     calls = count(box, tools, "start")
     away(box)
@@ -166,9 +183,10 @@ def test_start_killed(box, tools):
         away(box)
 
 
-def test_delete_killed(box, tools):
+@pytest.mark.parametrize("kind", ["plain", "supervised"])
+def test_delete_killed(box, tools, kind):
     """A killed delete --force is finished by the next one."""
-    configure(box, "plain")
+    configure(box, kind)
     box.up()
     calls = count(box, tools, "delete")
     box.nothing_left()
@@ -178,27 +196,33 @@ def test_delete_killed(box, tools):
         away(box)
 
 
-def test_exec_killed(box, tools):
+@pytest.mark.parametrize("kind", ["plain", "supervised"])
+def test_exec_killed(box, tools, kind):
     """The container does not notice; no joined process is left behind it, but the program if it was reached."""
-    configure(box, "plain")
+    configure(box, kind)
     box.up()
     calls = count(box, tools, "exec")
-    for who in (0, 1):
+    for who in (0, 1) if kind == "plain" else range(len(calls)):
         for n in range(1, calls[min(who, len(calls) - 1)] + 1, 5):
             traced(box, tools, who, n, "exec")
             assert box.status == "running"
-
-            def only_programs():
-                look.reap()
-                return all(look.Proc(p).cmdline()[:1] in ([], ["sleep"]) or p == box.pid for p in look.descendants())
-
-            wait_until(only_programs, 3, f"exec's processes to go (process {who}, call {n})")
+            wait_until(lambda: only_programs(box), 3, f"exec's processes to go (process {who}, call {n})")
     away(box)
 
 
-def test_foreground_run_killed(box, tools):
+def only_programs(box):
+    """Of all execs the program is left, or nothing; where there are supervisors, each program has its two."""
+    look.reap()
+    words = [look.Proc(p).cmdline()[:1] for p in look.descendants() if p != box.pid and look.Proc(p).alive()]
+    programs, supervisors = words.count(["sleep"]), words.count(["nook-supervisor"])
+    payload = words.count(["/bin/probe"])
+    return len(words) == programs + supervisors + payload and supervisors == (2 * programs if payload else 0)
+
+
+@pytest.mark.parametrize("kind", ["plain", "supervised"])
+def test_foreground_run_killed(box, tools, kind):
     """SIGKILL to run: delete --force cleans up."""
-    configure(box, "plain")
+    configure(box, kind)
     box.args("/bin/true").write()
     calls = count(box, tools, "run")
     away(box)
