@@ -30,6 +30,7 @@
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
 #include "runtime/launch/process.h"
+#include "runtime/process/labels.h"
 #include "runtime/process/terminal.h"
 
 enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
@@ -670,6 +671,8 @@ static int prepare(struct launch *l, struct error *err) {
     if (r->trace && !(l->init.trace = trace_new(r->trace, err)))
         return -1;
     prepare_init_hooks(l);
+    if (labels_check_mounts(l->plan->spec->linux_.mount_label, err) < 0)
+        return -1;
     return process_prepare(&l->init, l->plan->spec->linux_.namespaces[NS_USER].present, err);
 }
 

@@ -15,6 +15,10 @@ bool labels_selinux_enabled(void);
 // The profile "unconfined" is granted without AppArmor. 0, or -1 with *err.
 int labels_check(const char *apparmor_profile, const char *selinux_label, struct error *err);
 
+// Parent. linux.mountLabel (NULL: none): without SELinux a warning, for labels mean nothing there; with it an
+// error, code "config.unsupported". 0, or -1 with *err.
+int labels_check_mounts(const char *mount_label, struct error *err);
+
 // Child. What the next execve changes to. proc_fd: a descriptor of a procfs that was checked to be one and
 // shows the caller. Without AppArmor "unconfined" is skipped. 0, or -1 with *err.
 int labels_set_apparmor(int proc_fd, const char *profile, struct error *err);
