@@ -154,8 +154,12 @@ static int remember_root(struct launch *l, const struct rootfs_source *root, str
 }
 
 static int step_open_root(struct launch *l, const struct step *s, struct error *err) {
-    if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0)
-        return -1;
+    if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0) {
+        if (err->err != ENOENT)
+            return -1;
+        error_set(err, "root.invalid", ENOENT, "cannot open the root %s", s->source->path);
+        return error_hint(err, "a relative root.path starts at the bundle");
+    }
     if (!s->source->is_dir)
         return error_set(err, "config.invalid", ENOTDIR, "the root %s", s->source->path);
     return l->plan->mounts_on_host ? remember_root(l, s->source, err) : 0;

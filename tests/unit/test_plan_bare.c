@@ -72,6 +72,9 @@ static void bare_refuses_what_it_does_not_do(void **state) {
                             "console.missing /process/terminal isolation\n"
                             "capabilities.no-chroot /process/capabilities chroot\n"
                             "supervisor.exposed /process/noNewPrivileges no-landlock\n");
+    // Whatever the place allows: another isolation is the way out.
+    assert_string_equal(plan_finding_mitigation(&p->findings[1]), "--isolation=chroot");
+    assert_string_equal(plan_finding_mitigation(&p->findings[2]), "--isolation=chroot");
     assert_int_equal(count(&p->child, STEP_READONLY_ROOT) + count(&p->child, STEP_MOUNT) +
                          count(&p->child, STEP_SYSCTL),
                      0);
