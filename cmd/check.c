@@ -8,6 +8,7 @@
 #include "cmd/container.h"
 #include "cmd/isolation.h"
 #include "lib/str.h"
+#include "runtime/process/labels.h"
 
 enum verdict { WORKS, ADAPTED, REFUSED };
 static const char *const verdict_names[] = { "works", "adapted", "refused" };
@@ -167,6 +168,9 @@ static int cmd_check(struct command *c, struct error *err) {
     if (oci && planned < 0)
         return -1;
     if (planned < 0)
+        add_error(&t, &why);
+    const struct spec_process *p = spec->process;
+    if (p && labels_check(p->apparmor_profile, p->selinux_label, &why) < 0)
         add_error(&t, &why);
     if (oci || planned < 0)
         add_unmet(&t, &is);

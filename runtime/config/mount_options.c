@@ -32,6 +32,7 @@ enum option_kind {
     OPT_IDMAP,
     OPT_RIDMAP,
     OPT_TMPCOPYUP,
+    OPT_SOURCE_NOFOLLOW,
 };
 
 struct option {
@@ -107,6 +108,7 @@ static const struct option options[] = {
     { "idmap", OPT_IDMAP, false, 0 },
     { "ridmap", OPT_RIDMAP, false, 0 },
     { "tmpcopyup", OPT_TMPCOPYUP, true, 0 },
+    { "src-nofollow", OPT_SOURCE_NOFOLLOW, true, 0 },
     // Words that mount(8) keeps to itself.
     { "auto", OPT_NOTHING, false, 0 },
     { "noauto", OPT_NOTHING, false, 0 },
@@ -209,6 +211,9 @@ static int apply(struct check *c, const char *origin, const struct option *o, st
         break;
     case OPT_TMPCOPYUP:
         m->tmpcopyup = true;
+        break;
+    case OPT_SOURCE_NOFOLLOW:
+        m->source_nofollow = true;
         break;
     }
     return 0;

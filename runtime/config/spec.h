@@ -39,6 +39,7 @@ struct spec_mount {
     bool remount_bind; // kind MOUNT_REMOUNT with bind: the flags of this mount alone, not of its superblock
     bool idmap, idmap_recursive; // idmap, ridmap
     bool tmpcopyup;
+    bool source_nofollow;  // src-nofollow: a bind's source that is a symbolic link is refused
     unsigned long flags;   // MS_* that are asked to be set (only per-mount and superblock flags; no
                            // MS_BIND/MS_REC/MS_REMOUNT)
     unsigned long cleared; // MS_* that are asked to be cleared (rw, suid, dev, exec, ...); the last word wins

@@ -65,7 +65,7 @@ static int run_steps(struct init *in, const struct steps *steps, size_t from, st
         // Engines match on the end of what the look-up says: nothing is put behind it (engine-contract 2.1).
         bool exact = s->op == STEP_FIND_EXECUTABLE || s->op == STEP_CWD;
         int rc = run(in, s, err);
-        if (rc < 0 && s->best_effort) {
+        if (rc < 0 && s->best_effort && (!s->tolerates || err->err == s->tolerates)) {
             init_warn(in, err->msg);
             rc = 0;
         }

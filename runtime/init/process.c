@@ -79,7 +79,8 @@ static int step_stdio(struct init *in, const struct step *s, struct error *err) 
 static int step_label(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     const struct spec_process *p = in->plan->process;
-    if (p->apparmor_profile && labels_set_apparmor(in->rootfs.proc_fd, p->apparmor_profile, err) < 0)
+    if (p->apparmor_profile &&
+        labels_set_apparmor(in->rootfs.proc_fd, p->apparmor_profile, p->no_new_privileges, err) < 0)
         return -1;
     return p->selinux_label ? labels_set_selinux(in->rootfs.proc_fd, p->selinux_label, err) : 0;
 }

@@ -24,6 +24,7 @@
 #include "lib/sys.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/init/message.h"
+#include "runtime/process/labels.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -101,7 +102,11 @@ static int clone_error(uint64_t flags, struct error *err) {
             n += str_copy(what + n, sizeof(what) - n, namespace_files[i]);
         }
     error_set(err, "clone.failed", e, "%s", what);
-    if (e == ENOSPC || e == EUSERS)
+    char label[256];
+    if (e == EACCES && labels_apparmor_own(label, sizeof(label))) // not the kernel's own word for it
+        error_hint(err, "nook is confined by the AppArmor profile \"%s\", which does not allow it%s", label,
+                   (flags & CLONE_NEWUSER) ? ": it would need a rule \"userns,\"" : "");
+    else if (e == ENOSPC || e == EUSERS)
         error_hint(err, "a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces");
     else if (e == EPERM && (flags & CLONE_NEWUSER))
         error_hint(err,

@@ -94,6 +94,12 @@ bool launch_has_leftovers(const struct state *state) {
     return identity_of(state, &members) && members_find(&members, &found, &ignored) == 0 && found.n > 0;
 }
 
+int launch_hint_leftovers(const struct state *state, struct error *err) {
+    if (!launch_has_leftovers(state))
+        return -1;
+    return error_hint(err, "its supervisor has died and has left processes behind: delete --force ends them");
+}
+
 // The end of a PID namespace's init is the end of all in it, and shows only when they are gone: see
 // pid_namespaces(7). Usually nobody is left in the cgroups then, and they need not be gone through.
 static bool ends_with_init(const struct state *state, const struct proc_handle *init, bool lives,

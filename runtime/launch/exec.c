@@ -166,9 +166,10 @@ static int open_container(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     struct proc_id payload = state_payload(r->state);
     if (proc_hold(&payload, &x->container) < 0 ||
-        nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0)
-        return error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno,
-                         "cannot exec in a stopped container");
+        nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0) {
+        error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno, "cannot exec in a stopped container");
+        return launch_hint_leftovers(r->state, err);
+    }
     x->init.container = &x->namespaces;
     if (!pivoted(r)) {
         x->init.container_root = open_root(x, payload.pid, err);
@@ -215,7 +216,7 @@ static int prepare_supervisor(struct execution *x, struct error *err) {
     x->clone.supervisor = &x->supervisor;
     x->supervisor.link = supervisor_join(r->dir->fd, SUPERVISOR_LIMIT_MS, err);
     if (x->supervisor.link < 0)
-        return -1;
+        return str_eq(err->code, "exec.stopped") ? launch_hint_leftovers(r->state, err) : -1;
     x->supervisor.image = supervisor_open_image(err);
     if (x->supervisor.image < 0)
         return -1;

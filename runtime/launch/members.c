@@ -37,6 +37,10 @@ enum {
     GENERATIONS = 4096,   // of anybody's
     USER_NAMESPACES = 33, // nesting, user_namespaces(7)
     LONGEST_NAP = 32,     // ms
+    NEWEST = 64,          // processes
+    NEWEST_LOOKS = 3,     // that find nobody
+    CHASE = 1000,         // looks, after which the others have their turn
+    EMPTY_PASSES = 3,     // in a row, once somebody was found
 };
 
 static const char *const files[N_MEMBER_NAMESPACES] = {
@@ -126,8 +130,9 @@ struct pass {
     struct namespace_id namespaces[N_MEMBER_NAMESPACES]; // of the identity, those that are not our own
     bool bare;                                           // nothing but the root
     int proc;
-    struct file_id own_user; // our own user namespace
-    pid_t spared[ANCESTORS]; // we and our ancestors
+    struct file_id own_user;  // our own user namespace
+    struct file_id own_mount; // and our mount namespace
+    pid_t spared[ANCESTORS];  // we and our ancestors
     size_t n_spared;
     unsigned proved; // bits of the namespaces that are the container's beyond doubt
     bool kill;
@@ -145,6 +150,8 @@ struct evidence {
     unsigned numbers; // bits of the namespaces with the right number
     bool unique;      // what is right is used once only
     bool root;
+    bool elsewhere; // bare: the root is right, but bare makes no mount namespaces, and it is in another one
+                    // than we
 };
 
 // The number is right: is the namespace?
@@ -200,6 +207,9 @@ static bool gather(const struct pass *p, pid_t pid, struct evidence *e) {
     if (procfs_file(p->proc, pid, "root", &is) < 0)
         return false;
     e->root = file_id_equal(is, p->id->root);
+    if (p->bare && e->root && namespace_of(p->proc, pid, MEMBER_MOUNT, &is) < 0)
+        return false;
+    e->elsewhere = p->bare && e->root && !file_id_equal(is, p->own_mount);
     // Who has unshared all of its namespaces still has the container's mounts in them.
     struct tmpfs_id dev;
     if (e->root && p->id->dev.id && procfs_dev_tmpfs(p->proc, pid, p->id->dev.dev, &dev) == 0)
@@ -278,6 +288,9 @@ static enum verdict judge(struct pass *p, pid_t pid) {
         return OTHER;
     if (!seen)
         return BLIND;
+    // A container that was made later, of another isolation, in a root with the number of one that is gone?
+    if (e.elsewhere)
+        return DOUBTFUL;
     if (e.root)
         p->proved |= e.numbers;
     return e.root || (e.numbers & p->proved) ? MEMBER : DOUBTFUL;
@@ -331,12 +344,35 @@ static int walk(struct pass *p, struct error *err) {
     return n < 0 ? error_set(err, "members.failed", errno, "%s", what) : 0;
 }
 
+// Who forks and exits all the time is among the newest, wherever the walk is; one that got its number before
+// the walk came by, and was there only after it, would be missed.
+static bool one_of_newest(struct pass *p) {
+    size_t before = p->found.n;
+    pid_t last = procfs_last_pid(p->proc);
+    for (pid_t pid = last; pid > 1 && pid > last - NEWEST && p->found.n == before; pid--)
+        if (kill(pid, 0) == 0 || errno != ESRCH)
+            consider(p, pid);
+    return p->found.n > before;
+}
+
+static void look_at_newest(struct pass *p) {
+    struct members walked = p->found;
+    int none = 0;
+    for (int i = 0; i < CHASE && none < NEWEST_LOOKS && (p->kill || p->found.n == 0); i++)
+        none = one_of_newest(p) ? 0 : none + 1;
+    // They have been counted.
+    p->found.unsure = walked.unsure;
+    if (walked.n)
+        p->found.n = walked.n;
+}
+
 // What is proved by a process that the walk finds late counts for those before it, too.
 static int look(struct pass *p, struct error *err) {
     p->proved = 0;
-    if (walk(p, err) < 0)
+    if (walk(p, err) < 0 || (p->proved && p->found.unsure && walk(p, err) < 0))
         return -1;
-    return p->proved && p->found.unsure ? walk(p, err) : 0;
+    look_at_newest(p);
+    return 0;
 }
 
 // True: there is something to look for.
@@ -348,6 +384,8 @@ static bool begin(struct pass *p, const struct member_identity *id) {
         bool have = namespace_of(p->proc, getpid(), i, &own) == 0;
         if (have && i == MEMBER_USER)
             p->own_user = own;
+        if (have && i == MEMBER_MOUNT)
+            p->own_mount = own;
         // The number of a namespace that is gone may be that of ours by now.
         if (have && !file_id_equal(own, id->namespaces[i].file))
             p->namespaces[i] = id->namespaces[i];
@@ -378,15 +416,18 @@ static int run(const struct member_identity *id, int timeout_ms, bool kill_, str
     p.proc = proc;
     if (!begin(&p, id))
         return no_identity(err);
+    int empty = EMPTY_PASSES - 1;
     for (int nap = 1;; nap = nap < LONGEST_NAP ? nap * 2 : nap) {
         if (look(&p, err) < 0)
             return -1;
         *out = p.found;
-        if (!kill_ || p.found.n == 0)
+        empty = p.found.n ? 0 : empty + 1;
+        if (!kill_ || empty >= EMPTY_PASSES)
             return 0;
-        if (now_ms() >= end)
+        if (now_ms() >= end && p.found.n)
             break;
-        poll(NULL, 0, nap);
+        if (p.found.n)
+            poll(NULL, 0, nap);
     }
     error_set(err, "kill.timeout", 0, "%zu processes of the container still run %d s after SIGKILL", out->n,
               timeout_ms / 1000);

@@ -138,6 +138,17 @@ pid_t procfs_other_thread(int proc, pid_t pid) {
     return found;
 }
 
+// proc_loadavg(5): the fifth word.
+pid_t procfs_last_pid(int proc) {
+    char text[128];
+    uint64_t pid = 0;
+    ssize_t n = fd_read_small(proc, "loadavg", text, sizeof(text));
+    char *word = n > 0 ? strrchr(text, ' ') : NULL;
+    if (word)
+        word[strcspn(word, "\n")] = '\0';
+    return word && str_to_u64(word + 1, INT32_MAX, &pid) ? (pid_t)pid : 0;
+}
+
 bool procfs_ids(int proc, pid_t pid, uid_t *uid, gid_t *gid) {
     char path[32], text[1024];
     snprintf(path, sizeof(path), "%d/status", (int)pid);

@@ -51,6 +51,9 @@ bool procfs_is_dead(const struct procfs_stat *stat);
 // A thread that lives of a process whose first one does not. 0: none.
 pid_t procfs_other_thread(int proc, pid_t pid);
 
+// The number that was given away last. 0: not known.
+pid_t procfs_last_pid(int proc);
+
 // The real ids. False: it is gone.
 bool procfs_ids(int proc, pid_t pid, uid_t *uid, gid_t *gid);
 

@@ -53,7 +53,8 @@ static int already(enum state_status status, const struct state *state, struct e
     case STATE_RUNNING:
         return error_set(err, "start.not-created", 0, "cannot start an already running container");
     case STATE_STOPPED:
-        return error_set(err, "start.not-created", 0, "cannot start a container that has stopped");
+        error_set(err, "start.not-created", 0, "cannot start a container that has stopped");
+        return launch_hint_leftovers(state, err);
     case STATE_PAUSED:
         return error_set(err, "start.not-created", 0, "cannot start a container in the paused state");
     default:

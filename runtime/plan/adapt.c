@@ -119,11 +119,17 @@ static bool has_supervisor_ids(const struct adaptation *ad) {
     return false;
 }
 
-// Who asked for a PID namespace does not mean to signal what is outside, be it by kill(-1).
+// Who asked for a PID namespace does not mean to meet the processes outside: to signal them, be it by
+// kill(-1), or to enter those that ptrace(2) allows by the outer /proc. A Landlock domain keeps from both. In
+// a user namespace the ids and capabilities do.
+static bool wants_no_others(struct adaptation *ad) {
+    return ad->pids_lost || (planner_is_new(ad->pl, NS_PID) && !ad->spec->linux_.namespaces[NS_USER].present);
+}
+
 static void scope_signals(struct adaptation *ad) {
     bool landlock = ad->place && ad->place->landlock_abi >= 6;
     bool supervised = ad->pl->p->supervised;
-    if (!supervised && !ad->pids_lost)
+    if (!supervised && !wants_no_others(ad))
         return;
     if (landlock && (ad->process->no_new_privileges || has_admin(ad)))
         ad->pl->p->scope_signals = true;

@@ -4,6 +4,7 @@
 // docs/isolation.md has the table of behaviours (CH-*, CR-*).
 #include "config.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <sched.h>
@@ -105,9 +106,11 @@ static bool host_dev(const struct adaptation *ad) {
 static struct rootfs_mount *plan_new(struct adaptation *ad, const struct spec_mount *m, const char *where) {
     struct rootfs_mount *r = planner_add_mount(ad->pl, m, where);
     r->verify = true;
-    // In the outer /dev, which is read-only, nothing can be made: what has no place there is left out.
-    ad->pl->p->child.list[ad->pl->p->child.n - 1].best_effort =
-        host_dev(ad) && str_starts(m->destination, "/dev/");
+    // In the outer /dev, which is read-only, nothing can be made: what has no place there is left out. But
+    // what has one and cannot be covered (the outer terminals) must not be seen.
+    struct step *s = &ad->pl->p->child.list[ad->pl->p->child.n - 1];
+    s->best_effort = host_dev(ad) && str_starts(planner_clean(ad->pl, m->destination), "/dev/");
+    s->tolerates = EROFS;
     return r;
 }
 
@@ -193,6 +196,11 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
     adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
 }
 
+static uint64_t attributes_of(unsigned long flags) {
+    return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+           (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
 // Recursive, whatever the config says: a part of a tree with locked mounts cannot be bound without them. What
 // is read-only is so with all that is below. Private, unless the config has a word of its own.
 static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const char *where) {
@@ -204,8 +212,9 @@ static void plan_bind(struct adaptation *ad, const struct spec_mount *m, const c
         adapt_find(ad, LOSS_MOUNT_RECURSIVE, where, "isolation");
     else if ((m->flags & MS_RDONLY) && !(m->rec_attr_set & MOUNT_ATTR_RDONLY))
         adapt_find(ad, LOSS_MOUNT_READONLY, where, "isolation");
-    if (m->flags & MS_RDONLY)
-        r->rec_attr_set |= MOUNT_ATTR_RDONLY;
+    // What comes along without being asked for gets no more rights than the source.
+    unsigned long recursive = MS_RDONLY | (m->recursive ? 0 : MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    r->rec_attr_set |= attributes_of(m->flags & recursive);
     for (size_t i = 0; i < m->n_propagation; i++)
         shared = shared || (m->propagation[i] & MS_SHARED);
     bool wordless = m->n_propagation == 0 && !ad->spec->linux_.rootfs_propagation;
@@ -295,7 +304,7 @@ static void plan_mounts(struct adaptation *ad) {
         else
             plan_remount(ad, m, where);
     }
-    if (proc && may_trace(ad))
+    if (proc && may_trace(ad) && !ad->pl->p->scope_signals) // a Landlock domain holds tracers, too
         adapt_find(ad, LOSS_PROC_PTRACE, "/process/capabilities", "isolation");
 }
 

@@ -9,7 +9,8 @@
 const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     // Namespaces.
     [LOSS_PID_SHARED] = { "ns.pid.shared", false,
-                          "processes outside are visible and may be signalled as far as their ids allow",
+                          "processes outside are visible and may be signalled and traced as far as their ids "
+                          "and capabilities allow",
                           "let PID namespaces be made" },
     [LOSS_NETWORK_SHARED] = { "ns.network.shared", true,
                               "the network is the outer one: its addresses, ports and abstract sockets",
@@ -55,7 +56,8 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     // What the root shows of the outside.
     [LOSS_PROC_OUTER] = { "proc.outer", false,
                           "/proc is the outer one, read-only: outer processes are visible, pids are the "
-                          "outer ones; those of the same user with no more capabilities are in reach",
+                          "outer ones; those of the same user with no more capabilities are in reach, unless "
+                          "Landlock keeps them apart",
                           "a user namespace with other ids keeps them out of reach" },
     [LOSS_PROC_PTRACE] = { "proc.outer.ptrace", false,
                            "CAP_SYS_PTRACE reaches the files, memory and environment of outer processes "
@@ -82,7 +84,9 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
                           "the mount is left out: this isolation makes bind, tmpfs, overlay, proc, sysfs, "
                           "devpts and mqueue mounts only",
                           OCI },
-    [LOSS_MOUNT_RECURSIVE] = { "mount.recursive", false, "the bind takes the mounts below its source along",
+    [LOSS_MOUNT_RECURSIVE] = { "mount.recursive", false,
+                               "the bind takes the mounts below its source along, as nosuid, nodev and "
+                               "noexec as itself",
                                "rbind in the config says the same" },
     [LOSS_MOUNT_READONLY] = { "mount.readonly.recursive", false,
                               "the mounts below the read-only source are read-only, too",

@@ -49,6 +49,7 @@ struct rootfs_mount *planner_mount(struct planner *pl, const struct spec_mount *
         r->kind = ROOTFS_MOUNT_BIND;
         r->data = NULL;
         planner_open_source(pl, &r->from, planner_below_bundle(pl, m->source), m->recursive, where, false);
+        r->from.nofollow = m->source_nofollow;
     } else if (m->kind == MOUNT_REMOUNT) {
         r->kind = ROOTFS_MOUNT_REMOUNT;
         r->remount_bind = m->remount_bind;

@@ -103,6 +103,7 @@ struct step {
     const char *origin; // JSON pointer ("/mounts/3") or "default:..."
     bool optional;      // a source that is missing takes its mount with it
     bool best_effort;   // a failure is a warning
+    int tolerates;      // best_effort: with this errno only; 0: with any
     union {
         struct rootfs_source *source;
         struct rootfs_mount *mount;
@@ -189,7 +190,7 @@ struct plan *plan_oci(const struct spec *spec, const struct plan_request *reques
 // says what the place allows.
 struct plan *plan_chroot(const struct spec *spec, const struct plan_request *request, const struct host *host,
                          struct arena *a, struct error *err);
-struct plan *plan_bare(const struct spec *spec, const struct plan_request *request, const struct host *host,
+struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,
                        struct arena *a, struct error *err);
 
 enum { PLAN_OUTER_TERMINAL = 1 }; // the terminal is the outer devpts', not the container's

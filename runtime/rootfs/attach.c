@@ -37,8 +37,8 @@ int tree_clone(struct rootfs *r, int fd, bool recursive) {
     return clone_at(r, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
 }
 
-int tree_clone_path(struct rootfs *r, const char *path, bool recursive) {
-    return clone_at(r, AT_FDCWD, path, recursive ? AT_RECURSIVE : 0);
+int tree_clone_path(struct rootfs *r, const char *path, bool recursive, bool nofollow) {
+    return clone_at(r, AT_FDCWD, path, (recursive ? AT_RECURSIVE : 0) | (nofollow ? AT_SYMLINK_NOFOLLOW : 0));
 }
 
 int tree_attach(int tree, int target) {

@@ -53,16 +53,16 @@ void mount_change_locked(int fd, uint64_t clr, char *out, size_t size);
 int mount_flags(int fd, unsigned long *flags);
 
 // ---- tree.c
-// Sets and clears attributes of the mount that fd is in (fd is of its root) and of each that is mounted below
+// Sets and clears attributes of the mount that `top` is in (of its root) and of each that is mounted below
 // it, but for those that others cover. 0, or -1 with errno: some may be changed then.
-int tree_change_each(struct rootfs *r, int fd, const struct mount_change *c);
+int tree_change_each(struct rootfs *r, int top, const struct mount_change *c);
 
 // ---- attach.c
 // A detached clone of the mount that fd is in, from there on (the mount must be in our own namespace). -1
 // with errno, ENOSYS when the new mount API is not there.
 int tree_clone(struct rootfs *r, int fd, bool recursive);
 // The same by path, following links: for the host's paths only.
-int tree_clone_path(struct rootfs *r, const char *path, bool recursive);
+int tree_clone_path(struct rootfs *r, const char *path, bool recursive, bool nofollow);
 // Attaches a detached tree over `target`. 0, or -1 with errno.
 int tree_attach(int tree, int target);
 // Attaches `source` over `target`, which is at `where` in the root, with these changes, made before it can be

@@ -16,13 +16,21 @@ static int source_failed(const struct rootfs_source *s, int errnum, struct error
         return error_hint(err, "there are mounts below it that may not be left out here: use rbind");
     if (errnum == ENOENT)
         return error_hint(err, "a bind's source must exist");
+    if (errnum == ELOOP && s->nofollow)
+        return error_hint(err, "it is a symbolic link, and src-nofollow was asked for");
     return -1;
+}
+
+static int open_source(const struct rootfs_source *s) {
+    return open(s->path, O_PATH | O_CLOEXEC | (s->nofollow ? O_NOFOLLOW : 0));
 }
 
 static int look(struct rootfs_source *s, int fd, struct error *err) {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return source_failed(s, errno, err);
+    if (S_ISLNK(st.st_mode)) // with nofollow, O_PATH and open_tree(2) open the link itself
+        return source_failed(s, ELOOP, err);
     s->is_dir = S_ISDIR(st.st_mode);
     s->mode = st.st_mode;
     s->rdev = st.st_rdev;
@@ -36,7 +44,7 @@ static int look(struct rootfs_source *s, int fd, struct error *err) {
 int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *err) {
     s->fd = -1;
     s->detached = false;
-    cleanup_fd int fd = s->late ? -1 : tree_clone_path(r, s->path, s->recursive);
+    cleanup_fd int fd = s->late ? -1 : tree_clone_path(r, s->path, s->recursive, s->nofollow);
     if (fd >= 0) {
         if (look(s, fd, err) < 0)
             return -1;
@@ -47,7 +55,7 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
     // EPERM: no privilege over this mount namespace; the child has it over its own.
     if (!s->late && errno != ENOSYS && errno != EPERM)
         return source_failed(s, errno, err);
-    fd = open(s->path, O_PATH | O_CLOEXEC);
+    fd = open_source(s);
     if (fd < 0)
         return source_failed(s, errno, err);
     return look(s, fd, err);
@@ -56,14 +64,14 @@ int rootfs_source_open(struct rootfs *r, struct rootfs_source *s, struct error *
 int rootfs_source_open_below(int root, const struct rootfs_source *s, struct error *err) {
     struct rootfs theirs = ROOTFS_INIT;
     theirs.root_fd = root;
-    int fd = rootfs_resolve(&theirs, s->path, 0);
+    int fd = rootfs_resolve(&theirs, s->path, s->nofollow ? ROOTFS_NOFOLLOW : 0);
     return fd < 0 ? source_failed(s, errno, err) : fd;
 }
 
 int rootfs_source_reopen(struct rootfs *r, struct rootfs_source *s, struct error *err) {
     if (s->fd >= 0 || !s->path)
         return 0;
-    int fd = open(s->path, O_PATH | O_CLOEXEC);
+    int fd = open_source(s);
     return fd < 0 ? source_failed(s, errno, err) : rootfs_source_take(r, s, fd, err);
 }
 

@@ -96,15 +96,14 @@ static void end_like(int status) {
     if (!WIFSIGNALED(status))
         _exit(WEXITSTATUS(status));
     int sig = WTERMSIG(status);
-    // All others stay blocked. Not by sigdelset(3), which knows nothing of glibc's own two.
+    // All others stay blocked. Not by sigdelset(3) and signal(3), which know nothing of glibc's own two
+    // (make(1) has them ignored). Zero is a struct sigaction of the kernel's with SIG_DFL.
+    const unsigned long nothing[8] = { 0 };
     sigset_t others;
     unsigned long *words = (unsigned long *)&others;
     memset(&others, 0xff, sizeof(others));
     words[(sig - 1) / (int)(8 * sizeof(long))] &= ~(1UL << ((sig - 1) % (int)(8 * sizeof(long))));
-    // A caller may have had glibc's own ignored, which signal(2) of glibc refuses to change. Zeroes are
-    // SIG_DFL.
-    static const unsigned long action[16];
-    (void)syscall(SYS_rt_sigaction, sig, action, NULL, sizeof(uint64_t));
+    (void)syscall(SYS_rt_sigaction, sig, nothing, NULL, _NSIG / 8);
     (void)kill(getpid(), sig);
     block(SIG_SETMASK, &others);
     _exit(128 + sig); // PID 1 does not die of signals

@@ -294,9 +294,10 @@ class Run:
         """The recorded process, or its child if it is a supervisor."""
         if Proc(pid).cmdline()[:1] == ["/bin/answers"]:
             return Proc(pid)
-        leaders = [p for p, parent in look.processes().items() if parent == pid and Proc(p).stat()[3] == str(p)]
+        children = [Proc(p) for p, parent in look.processes().items() if parent == pid]
+        leaders = [p for p in children if p.state() is not None and os.getsid(p.pid) == p.pid]
         assert len(leaders) == 1, leaders
-        return Proc(leaders[0])
+        return leaders[0]
 
     def _from_outside(self, pid):
         proc = self._payload(pid)

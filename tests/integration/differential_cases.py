@@ -86,7 +86,7 @@ def many_capabilities(s):
     s.box.process["noNewPrivileges"] = False
 
 
-@case
+@case(reports="proc.outer.ptrace")
 def system_administrator(s):
     s.box.caps(*MANY, "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_NET_ADMIN")
 
@@ -120,13 +120,13 @@ def empty_sets(s):
     s.box.caps()
 
 
-@case
+@case(reports="proc.outer.ptrace")
 def no_capabilities_object(s):
     del s.box.process["capabilities"]
     del s.box.process["noNewPrivileges"]
 
 
-@case
+@case(reports="proc.outer.ptrace", unseen="proc.outer.ptrace")  # a user has none of them, and gains none
 def no_capabilities_object_of_a_user(s):
     del s.box.process["capabilities"]
     s.box.process["user"] = {"uid": 1000, "gid": 1000}
@@ -151,7 +151,7 @@ def seccomp_without_no_new_privileges(s):
     s.box.process.update(user={"uid": 1000, "gid": 1000}, noNewPrivileges=False)
 
 
-@case
+@case(reports="proc.outer.ptrace")
 def seccomp_without_capabilities_object(s):
     seccomp_profile(s)
     del s.box.process["capabilities"]
@@ -186,7 +186,7 @@ def no_cgroup(s):
     s.globals.append("--cgroup-manager=disabled")
 
 
-@case(reports="resources.devices.moot kill=supervisor", unseen="resources.devices.moot")
+@case(reports="resources.devices.moot kill=supervisor proc.outer.ptrace", unseen="resources.devices.moot proc.outer.ptrace")
 def supervised(s):
     """Neither a PID namespace nor a cgroup: under chroot a supervisor stands between."""
     s.box.caps("CAP_KILL", "CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE")

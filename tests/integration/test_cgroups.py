@@ -389,7 +389,7 @@ def test_no_cgroup_needed_and_none_writable(box):
     """No resources asked: go on without cgroups when they cannot be made (read-only cgroupfs)."""
     del box.linux["resources"]
     box.sh("echo yes").write()
-    box.nook.prefix = ["unshare", "-m", "sh", "-c", 'for m in /sys/fs/cgroup/*; do mount -o remount,bind,ro $m 2>/dev/null; done; exec "$@"', "sh"]
+    box.nook.prefix = ["unshare", "-m", "sh", "-c", 'for m in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,bind,ro $m 2>/dev/null; done; exec "$@"', "sh"]
     r = box.run()
     assert (r.rc, r.out) == (0, "yes\n"), r
     box.nook.prefix = []
@@ -400,7 +400,7 @@ def test_cgroup_needed_and_none_writable(box):
     need("pids")
     box.resources["pids"] = {"limit": 5}
     box.args("/bin/true").write()
-    box.nook.prefix = ["unshare", "-m", "sh", "-c", 'for m in /sys/fs/cgroup/*; do mount -o remount,bind,ro $m 2>/dev/null; done; exec "$@"', "sh"]
+    box.nook.prefix = ["unshare", "-m", "sh", "-c", 'for m in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,bind,ro $m 2>/dev/null; done; exec "$@"', "sh"]
     box.nook("create", "--bundle", box.dir, box.id).fails("cgroup")
     box.nook.prefix = []
     box.nothing_left()

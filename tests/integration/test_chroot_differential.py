@@ -34,12 +34,13 @@ def borrowed(at):
 
 # Which answers an entry of this code explains, and how they may differ: regular expressions for the whole key and for the whole
 # "oci's answer -> chroot's answer", where "-" is none. {at}: the place that the entry's field names. {readonly}: the config's
-# readonlyPaths. {nodes}: device nodes, the default ones and the config's.
+# readonlyPaths. {root}: where a root that was entered by chroot(2) is mounted. {nodes}: device nodes, the default ones and the config's.
 RULES = {
     "proc.outer": [
         *borrowed("{at}"),
         ("proc:processes", "(own|none) -> others too"),
         ("proc:self", "own pid -> another pid"),
+        ("proc:other-roots", "none -> reached"),  # when there happens to be a process of the same user with no more capabilities
     ],
     "sys.outer": [
         *borrowed("{at}"),
@@ -104,11 +105,12 @@ RULES = {
     # Not among the losses, but the report says how the container is killed.
     "kill=supervisor": [
         ("prctl:pdeathsig", "0 -> 9"),
-        ("try:signal-parent", "ok -> EPERM"),
+        ("try:signal-parent", "ok -> EPERM"),  # Landlock, which also keeps tracers in
+        ("proc:other-roots", "reached -> none"),
     ],
     "ns.uts.added": [("ns:uts", "host -> own")],
     "resources.devices.moot": [],
-    "proc.outer.ptrace": [],  # test_chroot_process.py tries what it says
+    "proc.outer.ptrace": [("proc:other-roots", "none -> reached")],
 }
 RULES["ns.not-joined"] = [("ns:mnt", "joined -> own"), *RULES["ns.mount.added"][1:]]
 SYS_CHROOT = 1 << 18
@@ -134,7 +136,7 @@ class Entry:
         assert self.code in RULES, f"nobody knows what {self.code} explains"
         linux = config.get("linux", {})
         words = {
-            "at": re.escape(self._place(config)), "root": re.escape(f"{bundle}/rootfs"),
+            "at": re.escape(self._place(config)), "root": alternatives([re.escape(f"{bundle}/rootfs"), "/root"]),
             "readonly": alternatives(map(re.escape, linux.get("readonlyPaths", []))),
             "nodes": alternatives([NODE, *(re.escape(d["path"]) for d in linux.get("devices", []))])}
         self.rules = [[re.compile(self._fill(pattern, words), re.DOTALL) for pattern in rule] for rule in RULES[self.code]]

@@ -438,8 +438,14 @@ def reached(box, process):
     (["CAP_SYS_PTRACE"], False, {"root", "environ"}, {"root", "environ"}),
     ([], True, set(), set()), (["CAP_SYS_PTRACE"], True, set(), set())],
     ids=["root", "root with a capability", "tracer", "user namespace", "user namespace, tracer"])
-def test_who_is_in_reach(cbox, bystanders, caps, userns, has, hasnt):
-    """The limits that the documentation tells: a user namespace is what holds. The report says so when tracing is asked for."""
+@pytest.mark.parametrize("landlock", [False, True], ids=["without Landlock", "with Landlock"])
+def test_who_is_in_reach(cbox, bystanders, tools, caps, userns, has, hasnt, landlock):
+    """The limits that the documentation tells: a user namespace is what holds, or Landlock, where the config has a PID namespace.
+    Without either the report says so when tracing is asked for."""
+    if not landlock:
+        cbox.nook.prefix = [tools["nosys"], "38", "444"]
+    elif not userns:
+        has = hasnt = set()
     cbox.caps(*caps)
     if userns:
         cbox.userns()

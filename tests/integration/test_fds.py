@@ -9,6 +9,9 @@ import pytest
 
 from look import wait_until
 
+pytestmark = pytest.mark.isolations("oci", "chroot", "chroot+no-pivot", "bare")
+no_supervisor = pytest.mark.isolations("oci", "chroot", "chroot+no-pivot")  # state's pid is the payload's
+
 
 @pytest.fixture
 def open_fds():
@@ -34,6 +37,7 @@ def test_fd1_leaked_descriptors_are_closed(box, open_fds):
     assert r.out == "0 1 2 \n", r
 
 
+@no_supervisor
 def test_fd1_by_create(box, open_fds):
     fds = open_fds(60, 75)
     box.sleep().create(pass_fds=fds)
@@ -43,6 +47,7 @@ def test_fd1_by_create(box, open_fds):
     assert sorted(box.proc.fds()) == [0, 1, 2]
 
 
+@no_supervisor
 def test_created_holds_only_a_few_known_things(box):
     """2.16: an allowlist of what init may hold while it waits: stdio, sockets or pipes of its own, nothing of the host's
     file systems but anonymous things."""
@@ -60,6 +65,7 @@ def test_exec_leaks_nothing(box, open_fds):
     assert box.exec("/bin/probe", "fds", pass_fds=fds).out == "0 1 2 \n"
 
 
+@pytest.mark.isolations("oci", "chroot", "chroot+userns")
 def test_nook_in_exec_holds_no_host_directory_past_the_join(box, open_fds):
     """CVE-2016-9962's recipe: processes of the container look for the host's MARK through every /proc/PID of theirs."""
     box.caps("CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH")
@@ -83,7 +89,7 @@ def test_nook_in_exec_holds_no_host_directory_past_the_join(box, open_fds):
 def spawn_with(box, contents, *flags, verb="run", env=None):
     """nook with pipes of these contents at 3, 4, ...; None leaves a hole. (rc, stdout, stderr)"""
     box.write()
-    args = ["run", "--bundle", box.dir, *flags, box.id] if verb == "run" else verb
+    args = ["run", "--bundle", box.dir, *box.flags, *flags, box.id] if verb == "run" else verb
 
     def setup():
         os.closerange(3, 190)
@@ -147,7 +153,7 @@ def test_preserve_in_exec(box):
 def test_preserve_survives_create_and_start(box):
     box.sh("cat <&3; exec probe sleep")
     box.write()
-    rc, out, err = spawn_with(box, ["content"], verb=["create", "--preserve-fds", "1", "--bundle", box.dir, box.id])
+    rc, out, err = spawn_with(box, ["content"], verb=["create", "--preserve-fds", "1", "--bundle", box.dir, *box.flags, box.id])
     assert rc == 0, err
     box.start()
     wait_until(lambda: "content" in (box.nook.tmp / "out").read_text())
@@ -191,6 +197,7 @@ def test_engine_sync_pipes_in_the_environment_are_ignored(box):
 
 
 # -- cwd and argv through descriptors (CVE-2024-21626) -----------------------------------------------------------------------
+@pytest.mark.isolations("oci", "chroot+no-pivot")
 @pytest.mark.parametrize("n", range(3, 41))
 def test_cwd_through_a_descriptor(box, open_fds, n):
     """The caller leaks fd 9 = /; the config's cwd is /proc/self/fd/N."""
@@ -228,7 +235,7 @@ def test_exec_cwd_through_a_link(box, open_fds):
 def test_argv0_through_a_descriptor(box, open_fds, n):
     fds = open_fds(60, path="/bin/true")
     box.args(f"/proc/self/fd/{n}").write()
-    r = box.nook("run", "--bundle", box.dir, box.id, pass_fds=fds)
+    r = box.nook("run", "--bundle", box.dir, *box.flags, box.id, pass_fds=fds)
     assert r.rc in (1, 255) and r.err, r
     box.nothing_left()
 

@@ -12,7 +12,7 @@ import pytest
 
 import harness
 import look
-from look import Proc, wait_until
+from look import Proc
 
 
 def size_of(fd):

@@ -4,6 +4,7 @@ PROCESS_TESTS = \
 	tests/unit/test_capabilities \
 	tests/unit/test_execve_explain \
 	tests/unit/test_hook \
+	tests/unit/test_labels \
 	tests/unit/test_landlock \
 	tests/unit/test_lookup \
 	tests/unit/test_seccomp \
@@ -18,6 +19,8 @@ tests_unit_test_execve_explain_SOURCES = tests/unit/test_execve_explain.c
 tests_unit_test_execve_explain_LDADD = libnook.a $(NOOK_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c
 tests_unit_test_hook_LDADD = libnook.a $(NOOK_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_labels_SOURCES = tests/unit/test_labels.c
+tests_unit_test_labels_LDADD = libnook.a $(NOOK_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_landlock_SOURCES = tests/unit/test_landlock.c
 tests_unit_test_landlock_LDADD = libnook.a $(NOOK_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_lookup_SOURCES = tests/unit/test_lookup.c

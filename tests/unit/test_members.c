@@ -383,6 +383,23 @@ static void same_root(void **state) {
     finish(&other);
 }
 
+// A container of another isolation, in a root that has the number of ours: it is in a mount namespace of its own.
+static void same_root_elsewhere(void **state) {
+    (void)state;
+    struct member_identity id, other_id;
+    struct tree t = make(with_daemon, 0, true, &id), other = make(with_daemon, CLONE_NEWNS, true, &other_id);
+    lose_supervisor(&other);
+    find(&other_id, 1);
+    lose_supervisor(&t);
+    find(&id, 1);
+    assert_true(found.unsure > 0);
+    check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+    finish(&t);
+    assert_false(tree_is_gone(&other, 10));
+    check_rc(members_kill(&other_id, LIMIT_MS, &found, &error), 0);
+    finish(&other);
+}
+
 // Calls itself a supervisor to be spared.
 static int pretender(int report) {
     prctl(PR_SET_NAME, SUPERVISOR_NAME);
@@ -530,6 +547,7 @@ int main(void) {
         clean_test(no_identity),
         clean_test(another_boot),
         clean_test(same_root),
+        clean_test(same_root_elsewhere),
         clean_test(pretended_supervisor),
         clean_test(numbers_only),
         clean_test(one_proves_the_other),

@@ -210,7 +210,15 @@ static void test_features(void **state) {
         for (size_t k = 0; k < n; k++)
             assert_string_not_equal(a, config_mount_option_name(k));
     }
-    assert_int_equal(n, 60);
+    assert_int_equal(n, 61);
+}
+
+static void test_source_nofollow(void **state) {
+    (void)state;
+    struct spec_mount *m = options(true, "'src-nofollow'");
+    assert_true(m->source_nofollow);
+    assert_null(m->data);
+    assert_false(options(true, "'ro'")->source_nofollow);
 }
 
 int main(void) {
@@ -223,6 +231,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_propagation, free_arena),
         cmocka_unit_test_teardown(test_data, free_arena),
         cmocka_unit_test_teardown(test_data_on_bind_is_left_out, free_arena),
+        cmocka_unit_test_teardown(test_source_nofollow, free_arena),
         cmocka_unit_test_teardown(test_destination, free_arena),
         cmocka_unit_test_teardown(test_features, free_arena),
     };

@@ -438,10 +438,19 @@ static void what_keeps_signals_from_the_supervisor(void **state) {
     check_order(&p->final, STEP_SIGNAL_SCOPE, STEP_USER);
     p = plan(CONFIG(PROCESS(",'noNewPrivileges':true") LINUX("")));
     check_order(&p->final, STEP_USER, STEP_SIGNAL_SCOPE);
-    // So it is where a cgroup finds the container's processes, but not if it is to share its pids.
+    // So it is where a cgroup finds the container's processes, but not if it is to share its pids; and where
+    // only /proc shows the others, unless a user namespace is between.
     place.can[PLACE_CGROUP].errnum = 0;
     assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
     assert_false(plan(CONFIG(PROCESS("") ",'linux':{'namespaces':[{'type':'mount'}]}"))->scope_signals);
+    place.can[PLACE_PID_NS].errnum = 0;
+    assert_true(plan(CONFIG(PROCESS("") LINUX("")))->scope_signals);
+#define ONE_ID "[{'containerID':0,'hostID':100000,'size':1}]"
+    assert_false(plan(CONFIG(PROCESS(
+                          "") ",'linux':{'namespaces':[{'type':'user'},{'type':'pid'}],'uidMappings':" ONE_ID
+                              ",'gidMappings':" ONE_ID "}"))
+                     ->scope_signals);
+    refuse(PLACE_PID_NS, "no-capability");
     refuse(PLACE_CGROUP, "read-only");
     // Neither: it says so.
     host.permitted = 0;

@@ -116,11 +116,13 @@ static void binds(void **state) {
         assert_true(m->from.recursive && m->verify);
         assert_int_equal(m->n_propagation, 1);
         assert_int_equal(m->propagation[0], str_eq(*at, "/c") ? MS_SLAVE | MS_REC : MS_PRIVATE | MS_REC);
-        assert_int_equal(m->rec_attr_set, str_eq(*at, "/b") ? MOUNT_ATTR_RDONLY : 0);
+        // What comes along has no more rights than what was asked for.
+        assert_int_equal(m->rec_attr_set, str_eq(*at, "/b") ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV : 0);
     }
     assert_int_equal(mount_at(p, "/b")->mount->flags, MS_RDONLY | MS_NODEV);
     // Read-only with all below, which is news where the config does not say so.
-    p = plan(MOUNTS(DEV "," BIND("/a", "'rbind','ro','private'") "," BIND("/b", "'rbind','rro','private'")));
+    p = plan(MOUNTS(
+        DEV "," BIND("/a", "'rbind','ro','private','nosuid'") "," BIND("/b", "'rbind','rro','private'")));
     check_losses(p, "mount.readonly.recursive /mounts/1 isolation\ndev.outer-nodes default:/dev isolation\n");
     assert_int_equal(mount_at(p, "/a")->mount->rec_attr_set, MOUNT_ATTR_RDONLY);
     // What the config says of the root holds for those without a word of their own.
@@ -205,7 +207,9 @@ static void the_outer_dev(void **state) {
     assert_string_equal(mount_at(p, "/dev/mqueue")->origin, "default:/dev/mqueue");
     assert_true(mount_at(p, "/dev/pts") > tree && mount_at(p, "/dev/shm") > tree &&
                 mount_at(p, "/dev/mqueue") > tree);
-    assert_true(mount_at(p, "/dev/shm")->best_effort); // an outer /dev need not have a place for it
+    // An outer /dev need not have a place for it; all else would leave the outer one to be seen.
+    assert_true(mount_at(p, "/dev/shm")->best_effort);
+    assert_int_equal(mount_at(p, "/dev/shm")->tolerates, EROFS);
     p = plan(CONFIG(PROCESS("") LINUX("")));
     check_losses(p, "dev.host default:/dev asked-for\n");
     check_borrowed(p, "/dev", LOCKED);

@@ -249,8 +249,8 @@ static void test_labels(void **state) {
     if (!labels_apparmor_enabled()) {
         assert_int_equal(labels_check("docker-default", NULL, &err), -1);
         assert_string_equal(err.code, "lsm.unavailable");
-        assert_int_equal(labels_set_apparmor(proc, "unconfined", &err), 0);
-        assert_int_equal(labels_set_apparmor(proc, "docker-default", &err), -1);
+        assert_int_equal(labels_set_apparmor(proc, "unconfined", false, &err), 0);
+        assert_int_equal(labels_set_apparmor(proc, "docker-default", false, &err), -1);
         assert_non_null(strstr(err.msg, "write `/proc/"));
         // Only that very word.
         assert_int_equal(labels_check("unconfined_x", NULL, &err), -1);

@@ -190,6 +190,15 @@ void tell_devices(const char *dir) {
     closedir(d);
 }
 
+// Is there a process with another root that we may look into?
+static bool reaches_another_root(const char *pid) {
+    struct stat own, its;
+    char name[300];
+    snprintf(name, sizeof(name), "/proc/%s/root", pid);
+    return stat("/", &own) == 0 && stat(name, &its) == 0 &&
+           (its.st_dev != own.st_dev || its.st_ino != own.st_ino);
+}
+
 // Do the pids of /proc mean the processes that we see?
 void tell_proc(void) {
     char link[64] = "";
@@ -199,11 +208,16 @@ void tell_proc(void) {
     else
         say("proc:self", "%s", atoi(link) == getpid() ? "own pid" : "another pid");
     int pids = 0;
+    bool reaches = false;
     DIR *d = opendir("/proc");
     for (struct dirent *e; d && (e = readdir(d));)
-        pids += *e->d_name >= '1' && *e->d_name <= '9';
+        if (*e->d_name >= '1' && *e->d_name <= '9') {
+            pids++;
+            reaches = reaches || reaches_another_root(e->d_name);
+        }
     if (d)
         closedir(d);
+    say("proc:other-roots", "%s", reaches ? "reached" : "none");
     say("proc:processes", "%s", pids == 0 ? "none" : pids == 1 ? "own" : "others too");
 }
 

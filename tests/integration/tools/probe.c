@@ -6,8 +6,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +182,296 @@ static int cmd_prctl(int what) {
     return 0;
 }
 
+// ---------------------------------------------------------------- shape
+
+// shape WORD...: what programs do to get out of the way of who wants to end them. Makes what each word says;
+// a number that follows says how many times. Then prints "up" and sleeps. `exit N` and `signal N` end it;
+// `quiet` says no "up".
+static int made[2];
+
+static void here(void) {
+    (void)!write(made[1], "", 1);
+}
+
+static _Noreturn void stay(void) {
+    here();
+    cmd_sleep();
+}
+
+static bool forked(void) {
+    pid_t pid = fork();
+    if (pid < 0)
+        exit(3);
+    return pid == 0;
+}
+
+static void leave_session(void) {
+    if (setsid() < 0)
+        _exit(3);
+}
+
+// As daemon(7) wants it: a session of its own, which it does not lead; the parent is gone.
+static bool daemonized(void) {
+    if (!forked())
+        return false;
+    leave_session();
+    if (!forked())
+        _exit(0);
+    return true;
+}
+
+static void shape_setsid(void) {
+    if (!forked())
+        return;
+    leave_session();
+    stay();
+}
+
+static void shape_double(void) {
+    if (forked()) {
+        if (!forked())
+            _exit(0);
+        stay();
+    }
+}
+
+static void shape_daemon(void) {
+    if (daemonized())
+        stay();
+}
+
+// A new process at every moment.
+static void shape_chain(void) {
+    if (!daemonized())
+        return;
+    for (bool first = true;; first = false) {
+        pid_t pid = fork();
+        if (pid > 0 || (pid < 0 && errno != EAGAIN))
+            _exit(0);
+        if (first)
+            here();
+        setsid();
+    }
+}
+
+// Comes back when it is killed, as long as its keeper is there.
+static void shape_respawned(void) {
+    if (!daemonized())
+        return;
+    for (bool first = true;; first = false) {
+        if (forked()) {
+            if (first)
+                here();
+            cmd_sleep();
+        }
+        wait(NULL);
+    }
+}
+
+static void shape_stopped(void) {
+    if (!daemonized())
+        return;
+    here();
+    raise(SIGSTOP);
+    cmd_sleep();
+}
+
+static void shape_deaf(void) {
+    if (!daemonized())
+        return;
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_IGN);
+    stay();
+}
+
+static void fork_more(int sig) {
+    (void)sig;
+    if (fork() == 0)
+        setsid();
+}
+
+// Whatever it is sent makes one more of it.
+static void shape_hydra(void) {
+    if (!daemonized())
+        return;
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, fork_more);
+    stay();
+}
+
+static void shape_deep(void) {
+    for (int i = 0; i < 50; i++)
+        if (!forked()) {
+            if (i > 0)
+                cmd_sleep();
+            return;
+        }
+    stay();
+}
+
+// Orphans come to it, not to who is above.
+static void shape_subreaper(void) {
+    if (!forked())
+        return;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int i = 0; i < 3; i++)
+        if (daemonized())
+            cmd_sleep();
+    stay();
+}
+
+static void become_user(void) {
+    if (setgroups(0, NULL) < 0 || setgid(1000) < 0 || setuid(1000) < 0)
+        _exit(3);
+}
+
+static void shape_user(void) {
+    if (!daemonized())
+        return;
+    become_user();
+    stay();
+}
+
+static void unshared(int flags) {
+    if (!daemonized())
+        return;
+    if (unshare(flags) < 0)
+        _exit(3);
+    if ((flags & CLONE_NEWPID) && !forked())
+        cmd_sleep();
+    stay();
+}
+
+static void shape_mounts(void) {
+    unshared(CLONE_NEWNS);
+}
+
+static void shape_uts(void) {
+    unshared(CLONE_NEWUTS);
+}
+
+static void shape_mounts_uts(void) {
+    unshared(CLONE_NEWNS | CLONE_NEWUTS);
+}
+
+static void shape_pids(void) {
+    unshared(CLONE_NEWPID);
+}
+
+static void shape_nested(void) {
+    unshared(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC);
+}
+
+static void *outlive(void *arg) {
+    (void)arg;
+    stay();
+}
+
+// The first thread has ended, and is a zombie; the process lives.
+static void shape_leaderless(void) {
+    pthread_t thread;
+    if (!daemonized())
+        return;
+    if (pthread_create(&thread, NULL, outlive, NULL) != 0)
+        _exit(3);
+    syscall(SYS_exit, 0);
+}
+
+// Nothing of the caller's is open.
+static void shape_closed(void) {
+    if (!daemonized())
+        return;
+    here();
+    close_range(0, ~0U, 0);
+    cmd_sleep();
+}
+
+// The other name of the program, in the hope that nobody looks behind it.
+static void shape_renamed(void) {
+    if (!daemonized())
+        return;
+    prctl(PR_SET_NAME, "nook-supervisor");
+    stay();
+}
+
+static const struct {
+    const char *name;
+    void (*make)(void);
+} shapes[] = {
+    { "setsid", shape_setsid },
+    { "double", shape_double },
+    { "daemon", shape_daemon },
+    { "chain", shape_chain },
+    { "respawned", shape_respawned },
+    { "stopped", shape_stopped },
+    { "deaf", shape_deaf },
+    { "hydra", shape_hydra },
+    { "deep", shape_deep },
+    { "subreaper", shape_subreaper },
+    { "user", shape_user },
+    { "mounts", shape_mounts },
+    { "uts", shape_uts },
+    { "mounts-uts", shape_mounts_uts },
+    { "pids", shape_pids },
+    { "nested", shape_nested },
+    { "leaderless", shape_leaderless },
+    { "closed", shape_closed },
+    { "renamed", shape_renamed },
+};
+
+// Each shape says that it is there; if one cannot be made, its processes end and there is nobody who could.
+static int make_shape(const char *word, int times) {
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        if (strcmp(word, shapes[i].name) != 0)
+            continue;
+        for (int k = 0; k < times; k++) {
+            char byte;
+            if (pipe2(made, O_CLOEXEC) < 0)
+                return -1;
+            shapes[i].make();
+            close(made[1]);
+            ssize_t n = read(made[0], &byte, 1);
+            close(made[0]);
+            if (n != 1)
+                return -1;
+        }
+        return 0;
+    }
+    return -1;
+}
+
+// For itself, not for a child.
+static bool change_self(const char *word, const char *number_) {
+    if (!strcmp(word, "exit"))
+        exit(atoi(number_));
+    if (!strcmp(word, "signal")) {
+        signal(atoi(number_), SIG_DFL);
+        raise(atoi(number_));
+    }
+    if (!strcmp(word, "close-all")) {
+        close_range(0, ~0U, 0);
+        cmd_sleep();
+    }
+    if (!strcmp(word, "as-user"))
+        return become_user(), true;
+    return !strcmp(word, "no-pdeathsig") && prctl(PR_SET_PDEATHSIG, 0) == 0;
+}
+
+static int cmd_shape(int argc, char **argv) {
+    for (int i = 2; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : "";
+        int times = *next >= '0' && *next <= '9' ? atoi(next) : 0;
+        if (!change_self(argv[i], next) && make_shape(argv[i], times ? times : 1) < 0)
+            return fprintf(stderr, "probe: no %s\n", argv[i]), 3;
+        i += times > 0;
+    }
+    (void)!write(1, "up\n", 3);
+    cmd_sleep();
+}
+
 int main(int argc, char **argv) {
     const char *cmd = argc > 1 ? argv[1] : "";
     if (!strcmp(cmd, "sys") && argc > 2)
@@ -201,6 +494,8 @@ int main(int argc, char **argv) {
         return cmd_daemon();
     if (!strcmp(cmd, "sleep"))
         cmd_sleep();
+    if (!strcmp(cmd, "shape"))
+        return cmd_shape(argc, argv);
     if (!strcmp(cmd, "bomb"))
         cmd_bomb();
     if (!strcmp(cmd, "writefd") && argc > 3)
