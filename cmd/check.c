@@ -153,17 +153,11 @@ static int check_oci(const struct command *c, const struct spec *spec, const str
 }
 
 static int cmd_check(struct command *c, struct error *err) {
-    struct container_options *o = c->options;
-    static const char *const example[] = { "example", NULL };
-    if (c->n_args == 0) {
-        c->args = (const char **)example;
-        c->n_args = 1;
-    }
+    bool json = container_begin_dry(c);
     struct launch_request request;
     struct host host = { 0 };
     struct isolation is;
     struct table t = { .a = c->arena };
-    o->dry = true;
     struct spec *spec = container_read(c, true, &request, &host, err);
     if (!spec)
         return -1;
@@ -183,11 +177,12 @@ static int cmd_check(struct command *c, struct error *err) {
     if (oci && is.oci_error.code[0])
         add_error(&t, &is.oci_error);
     if (planned == 0 && is.plan) {
+        if (container_report(c, &is, &request, err) < 0)
+            return -1;
         add_findings(&t, &is);
         add_plan(&t, is.plan);
     }
     const char *level = is.plan ? is.plan->isolation : "none";
-    bool json = o->format && str_eq(o->format, "json");
     if (oci)
         level = "oci";
     if (command_print(json ? as_json(&t, level, c->isolation) : as_text(&t, level, c->isolation), err) < 0)
@@ -195,15 +190,8 @@ static int cmd_check(struct command *c, struct error *err) {
     return t.refused ? 1 : 0;
 }
 
-static const struct option_choice formats[] = { { "text" }, { "json" }, { NULL } };
 static const struct option check_options[] = {
-    CONTAINER_CREATE_OPTIONS,
-    { .name = "format",
-      .kind = OPTION_STRING,
-      .offset = CONTAINER_OPTION(format),
-      .arg = "FORMAT",
-      .choices = formats,
-      .help = "text (the default) or json" },
+    CONTAINER_DRY_OPTIONS,
     { .name = NULL },
 };
 

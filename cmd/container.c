@@ -23,6 +23,19 @@
 
 enum { MAX_CONFIG = 64 << 20 };
 
+const struct option_choice container_formats[] = { { "text" }, { "json" }, { NULL } };
+
+bool container_begin_dry(struct command *c) {
+    static const char *const example[] = { "example", NULL };
+    struct container_options *o = c->options;
+    if (c->n_args == 0) {
+        c->args = (const char **)example;
+        c->n_args = 1;
+    }
+    o->dry = true;
+    return o->format && str_eq(o->format, "json");
+}
+
 static int read_config(const char *path, struct launch_request *r, struct arena *a, struct error *err) {
     struct stat st;
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -118,19 +131,23 @@ struct spec *container_read(struct command *c, bool wait_start, struct launch_re
     return host_probe(host, cgroup_needed(spec, a), a, err) < 0 ? NULL : spec;
 }
 
-struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
+int container_report(const struct command *c, const struct isolation *isolation, struct launch_request *r,
+                     struct error *err) {
     const struct container_options *o = c->options;
+    r->report = isolation_report(isolation, c->arena);
+    return o->report ? isolation_write_report(o->report, r->report ? r->report : "{\"level\": \"oci\"}", err)
+                     : 0;
+}
+
+struct plan *container_plan(struct command *c, bool wait_start, struct launch_request *r, struct error *err) {
     struct host host = { 0 };
     struct isolation isolation;
     struct spec *spec = container_read(c, wait_start, r, &host, err);
     if (!spec || isolation_plan(c, spec, &r->plan, &host, &isolation, err) < 0)
         return NULL;
-    r->report = isolation_report(&isolation, c->arena);
     // A refusal is reported, too: it is then that the report is read.
     struct error report_error;
-    bool reported =
-        !o->report ||
-        isolation_write_report(o->report, r->report ? r->report : "{\"level\": \"oci\"}", &report_error) == 0;
+    bool reported = container_report(c, &isolation, r, &report_error) == 0;
     if (isolation_settle(c, &isolation, err) < 0)
         return NULL;
     if (!reported) {

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What create, run and explain have in common: from a bundle on disk to a plan.
+// What create, run, explain and check have in common: from a bundle on disk to a plan.
 #ifndef NOOK_CMD_CONTAINER_H
 #define NOOK_CMD_CONTAINER_H
 
 #include "cmd/command.h"
+#include "cmd/isolation.h"
 #include "runtime/launch/launch.h"
 
 struct container_options {
     const char *bundle, *config, *console_socket, *pid_file;
     uint64_t preserve_fds;
-    bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
+    bool no_pivot, no_new_keyring, detach, keep;
     const char *pidfd_socket;
-    const char *report; // create, run: --report
+    const char *report;
     const char *format; // explain, check
-    bool dry;           // explain, check
+    bool dry;           // explain, check: a terminal is no reason to refuse, for nobody has to hold it
 };
 
 // The options of create; run's are these and detach, keep.
@@ -68,6 +69,21 @@ struct container_options {
     {                                                                                       \
         .name = "no-subreaper", .kind = OPTION_FLAG, .offset = OPTION_IGNORED, .help = NULL \
     }
+
+// The options of explain and check.
+extern const struct option_choice container_formats[];
+#define CONTAINER_DRY_OPTIONS                                                                         \
+    CONTAINER_CREATE_OPTIONS, {                                                                       \
+        .name = "format", .kind = OPTION_STRING, .offset = CONTAINER_OPTION(format), .arg = "FORMAT", \
+        .choices = container_formats, .help = "text (the default) or json"                            \
+    }
+
+// For explain and check, which change nothing: the container may be left unnamed. True: JSON is asked for.
+bool container_begin_dry(struct command *c);
+
+// Notes what the isolation loses in *request, and writes it to where --report wants it. 0, or -1 with *err.
+int container_report(const struct command *c, const struct isolation *isolation,
+                     struct launch_request *request, struct error *err);
 
 // Reads and validates config.json of the container args[0], looks at the host; fills *request and *host.
 // Nothing is touched yet. The spec, or NULL with *err.

@@ -7,19 +7,13 @@
 #include "lib/str.h"
 
 static int cmd_explain(struct command *c, struct error *err) {
-    struct container_options *o = c->options;
-    if (c->n_args == 0) {
-        static const char *const example[] = { "example", NULL };
-        c->args = (const char **)example;
-        c->n_args = 1;
-    }
+    const struct container_options *o = c->options;
     struct launch_request request;
-    // A terminal is no reason to refuse: nobody has to hold it here.
-    o->dry = true;
+    bool json = container_begin_dry(c);
     struct plan *plan = container_plan(c, !o->detach, &request, err);
     if (!plan)
         return -1;
-    if (!o->format || str_eq(o->format, "text"))
+    if (!json)
         return command_print(plan_text(plan, c->arena), err);
     struct json j;
     json_init(&j, c->arena, true);
@@ -27,15 +21,8 @@ static int cmd_explain(struct command *c, struct error *err) {
     return command_print(arena_printf(c->arena, "%s\n", j.text), err);
 }
 
-static const struct option_choice formats[] = { { "text" }, { "json" }, { NULL } };
 static const struct option explain_options[] = {
-    CONTAINER_CREATE_OPTIONS,
-    { .name = "format",
-      .kind = OPTION_STRING,
-      .offset = CONTAINER_OPTION(format),
-      .arg = "FORMAT",
-      .choices = formats,
-      .help = "text (the default) or json" },
+    CONTAINER_DRY_OPTIONS,
     { .name = NULL },
 };
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -180,6 +181,16 @@ static int check_args(const struct command *c, struct error *err) {
     return error_hint(err, "usage: nook %s [OPTIONS]%s%s", v->name, v->args[0] ? " " : "", v->args);
 }
 
+// A global option behind the command is a mistake that is easily made.
+static void explain_unknown_flag(struct error *err) {
+    static const char unknown[] = "unknown flag --";
+    if (!str_starts(err->msg, unknown))
+        return;
+    for (const struct option *o = global_options; o->name; o++)
+        if (str_eq(err->msg + strlen(unknown), o->name))
+            error_hint(err, "it is a global option: write it before the command");
+}
+
 // Runs the verb in args[0]. The exit code, or -1 with *err.
 static int run_verb(struct command *c, const char *const *args, size_t n, struct error *err) {
     struct option_result result;
@@ -189,6 +200,7 @@ static int run_verb(struct command *c, const char *const *args, size_t n, struct
     c->options = arena_alloc(c->arena, c->verb->values_size + 1);
     if (options_parse(c->verb->options, args + 1, n - 1, c->verb->options_first, c->arena, c->options,
                       &result, err) < 0) {
+        explain_unknown_flag(err);
         error_prefix(err, "%s", c->verb->name);
         return -1;
     }

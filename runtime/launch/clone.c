@@ -114,7 +114,8 @@ static int clone_error(uint64_t flags, struct error *err) {
                    "kernel.apparmor_restrict_unprivileged_userns, user.max_user_namespaces, and Seccomp in "
                    "/proc/self/status");
     else if (e == EPERM)
-        error_hint(err, "it needs CAP_SYS_ADMIN, or a user namespace in the config");
+        error_hint(err,
+                   "it needs CAP_SYS_ADMIN, or a user namespace in the config; --isolation=chroot adds one");
     else if (e == EINVAL)
         error_hint(err, "this kernel may lack one of these kinds of namespace");
     else if (e == EBUSY || e == EOPNOTSUPP) // CLONE_INTO_CGROUP

@@ -30,6 +30,7 @@
 #include "runtime/launch/monitor.h"
 #include "runtime/launch/notify.h"
 #include "runtime/launch/process.h"
+#include "runtime/process/labels.h"
 #include "runtime/process/terminal.h"
 
 enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
@@ -153,8 +154,12 @@ static int remember_root(struct launch *l, const struct rootfs_source *root, str
 }
 
 static int step_open_root(struct launch *l, const struct step *s, struct error *err) {
-    if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0)
-        return -1;
+    if (rootfs_source_open(&l->init.rootfs, s->source, err) < 0) {
+        if (err->err != ENOENT)
+            return -1;
+        error_set(err, "root.invalid", ENOENT, "cannot open the root %s", s->source->path);
+        return error_hint(err, "a relative root.path starts at the bundle");
+    }
     if (!s->source->is_dir)
         return error_set(err, "config.invalid", ENOTDIR, "the root %s", s->source->path);
     return l->plan->mounts_on_host ? remember_root(l, s->source, err) : 0;
@@ -674,6 +679,8 @@ static int prepare(struct launch *l, struct error *err) {
     if (r->trace && !(l->init.trace = trace_new(r->trace, err)))
         return -1;
     prepare_init_hooks(l);
+    if (labels_check_mounts(l->plan->spec->linux_.mount_label, err) < 0)
+        return -1;
     return process_prepare(&l->init, l->plan->spec->linux_.namespaces[NS_USER].present, err);
 }
 

@@ -31,13 +31,15 @@ struct plan_finding *adapt_find(struct adaptation *ad, enum plan_loss loss, cons
 void adapt_refused(struct adaptation *ad, enum plan_loss loss, const char *field,
                    enum place_ability ability) {
     // bare makes no namespaces and mounts nothing, whatever the place would allow.
-    bool asked =
-        ad->place && ad->place->probed && (!ad->bare || ability == PLACE_CGROUP || ability == PLACE_KEYRING);
+    bool never = ad->bare && ability != PLACE_CGROUP && ability != PLACE_KEYRING;
+    bool asked = ad->place && ad->place->probed && !never;
     const struct place_answer *answer = asked ? &ad->place->can[ability] : NULL;
     bool told = answer && answer->errnum != 0;
     struct plan_finding *f = adapt_find(ad, loss, field, told && answer->cause ? answer->cause : "isolation");
     if (told)
         f->mitigation = answer->unlock;
+    else if (never)
+        f->mitigation = "--isolation=chroot";
 }
 
 bool adapt_can(const struct adaptation *ad, enum place_ability ability) {

@@ -53,7 +53,7 @@ static void lose_root(struct adaptation *ad) {
     lose_paths(ad, l->masked_paths, &l->n_masked_paths, "linux/maskedPaths", LOSS_MASK_MISSING);
     lose_paths(ad, l->readonly_paths, &l->n_readonly_paths, "linux/readonlyPaths",
                LOSS_READONLY_PATH_MISSING);
-    adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "isolation");
+    adapt_find(ad, LOSS_ROOT_CHROOT, "/root/path", "isolation")->mitigation = "--isolation=chroot";
 }
 
 struct plan *plan_bare(const struct spec *spec, const struct plan_request *given, const struct host *host,

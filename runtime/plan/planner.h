@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the planners of a container share; for runtime/plan/ alone. oci.c and chroot.c decide which steps
-// there are; what is alike in both is emitted here.
+// What the planners of a container share; for runtime/plan/ alone. oci.c, chroot.c and bare.c decide which
+// steps there are; what is alike in both is emitted here.
 #ifndef NOOK_RUNTIME_PLAN_PLANNER_H
 #define NOOK_RUNTIME_PLAN_PLANNER_H
 

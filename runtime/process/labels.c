@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/fd.h"
+#include "lib/log.h"
 #include "lib/str.h"
 
 #define ATTR_SIZE 4096
@@ -80,6 +81,17 @@ int labels_check(const char *apparmor_profile, const char *selinux_label, struct
                      "the SELinux label \"%s\" is asked for, but SELinux is not enabled here", selinux_label);
         return error_hint(err, "take selinuxLabel out, or boot with selinux=1");
     }
+    return 0;
+}
+
+int labels_check_mounts(const char *mount_label, struct error *err) {
+    if (!mount_label)
+        return 0;
+    if (labels_selinux_enabled())
+        return error_set_at(
+            err, "config.unsupported", 0, "/linux/mountLabel",
+            "linux.mountLabel is not supported by this version of nook where SELinux is enabled");
+    log_warning("linux.mountLabel \"%s\" is ignored: SELinux is not enabled here", mount_label);
     return 0;
 }
 

@@ -17,6 +17,10 @@ bool labels_selinux_enabled(void);
 // "unconfined" is granted without AppArmor. 0, or -1 with *err.
 int labels_check(const char *apparmor_profile, const char *selinux_label, struct error *err);
 
+// Parent. linux.mountLabel (NULL: none): without SELinux a warning, for labels mean nothing there; with it an
+// error, code "config.unsupported". 0, or -1 with *err.
+int labels_check_mounts(const char *mount_label, struct error *err);
+
 // Does a label as in /proc/PID/attr/apparmor/current confine? "unconfined" and profiles in the mode of that
 // name do not; nor does "", for no AppArmor.
 bool labels_apparmor_confines(const char *label);

@@ -4,6 +4,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -218,3 +219,34 @@ def host_mount(tmp):
     yield make
     for target in reversed(done):
         look.umount(target)
+
+
+@pytest.fixture
+def tree(tmp, host_mount):
+    """A source directory that is a mount with a submount `sub`, both tmpfs."""
+    src = tmp / "src"
+    src.mkdir()
+    host_mount("outer", src, "tmpfs")
+    (src / "sub").mkdir()
+    (src / "file").write_text("outer")
+    host_mount("inner", src / "sub", "tmpfs")
+    (src / "sub/file").write_text("inner")
+    return src
+
+
+@pytest.fixture
+def spawn():
+    """spawn(*argv): a process of the host's, which ends with the test."""
+    started = []
+
+    def start(*argv):
+        p = subprocess.Popen(argv)
+        look.KNOWN.add(p.pid)
+        started.append(p)
+        return p
+
+    yield start
+    for p in started:
+        p.kill()
+        p.wait()
+        look.KNOWN.discard(p.pid)

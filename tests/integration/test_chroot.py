@@ -62,6 +62,12 @@ def test_report(cbox, tmp, target):
         assert set(entry) >= {"code", "field", "reason", "effect", "refused"} and entry["refused"] is False
 
 
+def test_check_reports_too(cbox, tmp):
+    cbox.sleep().write().nook("check", "--bundle", cbox.dir, "--report", tmp / "dry").ok()
+    cbox.create()
+    assert json.loads((tmp / "dry").read_text()) == report(cbox)
+
+
 # -- CH-2: namespaces ---------------------------------------------------------------------------------------------------------
 def test_ch_2_mount_and_uts_namespaces_are_always_new(cbox):
     cbox.linux["namespaces"] = []

@@ -32,18 +32,6 @@ def hbox(cbox):
     return cbox
 
 
-@pytest.fixture
-def src(tmp, host_mount):
-    """A bind source with a submount: src/ (tmpfs) and src/sub (tmpfs)."""
-    path = tmp / "src"
-    path.mkdir()
-    host_mount("outer", path, "tmpfs")
-    (path / "sub").mkdir()
-    host_mount("inner", path / "sub", "tmpfs")
-    (path / "file").write_text("x")
-    return path
-
-
 def without(box, tools, *calls):
     """nook runs where these system calls do not exist."""
     box.nook.prefix = [tools["nosys"], str(errno.ENOSYS), ",".join(NR[c] for c in calls)]
@@ -78,14 +66,14 @@ def test_ch_12_synchronous_is_of_the_superblock_and_kept(cbox, tmp, host_mount):
 
 @pytest.mark.parametrize("blocked", [(), ("mount_setattr",), ("open_tree", "move_mount", "fsopen", "mount_setattr")],
                          ids=["", "no mount_setattr", "no mount API"])
-def test_ch_13_d_8_readonly_binds_are_so_with_their_submounts(cbox, tools, src, blocked):
+def test_ch_13_d_8_readonly_binds_are_so_with_their_submounts(cbox, tools, tree, blocked):
     if blocked:
         without(cbox, tools, *blocked)
-    cbox.mount("/mnt", "bind", src, ["rbind", "ro", "nosuid"]).sleep().create()
+    cbox.mount("/mnt", "bind", tree, ["rbind", "ro", "nosuid"]).sleep().create()
     assert check_locked(cbox.proc, "/mnt", ["ro"]) == ["/mnt", "/mnt/sub"]
     assert "nosuid" in cbox.proc.mount("/mnt").opts
     assert write_fails(cbox.proc.root("/mnt/file")) == "EROFS"
-    assert write_fails(src) is None and write_fails(src / "sub") is None, "the host's own are as they were"
+    assert write_fails(tree) is None and write_fails(tree / "sub") is None, "the host's own are as they were"
 
 
 def locked_source(box, tmp, flags):
@@ -361,32 +349,32 @@ def test_ch_24_a_named_flag_is_cleared_from_what_the_source_has(cbox, tmp, host_
 
 
 @pytest.mark.parametrize("word", ["bind", "rbind"])
-def test_ch_25_binds_are_recursive_and_private(cbox, src, host_mount, word):
-    look.mount(None, src, None, MS_SHARED)
-    cbox.mount("/mnt", "bind", src, [word]).sleep().create()
+def test_ch_25_binds_are_recursive_and_private(cbox, tree, host_mount, word):
+    look.mount(None, tree, None, MS_SHARED)
+    cbox.mount("/mnt", "bind", tree, [word]).sleep().create()
     assert [m.target for m in below(cbox.proc.mounts(), "/mnt")] == ["/mnt", "/mnt/sub"]
     assert {m.propagation for m in below(cbox.proc.mounts(), "/mnt")} == {"private"}
-    (src / "later").mkdir()
-    host_mount("later", src / "later", "tmpfs")
+    (tree / "later").mkdir()
+    host_mount("later", tree / "later", "tmpfs")
     assert "/mnt/later" not in {m.target for m in cbox.proc.mounts()}
     assert (("mount.recursive", "/mounts/6") in lost(cbox)) == (word == "bind")
 
 
-def test_ch_25_slaves_are_honoured(cbox, src, host_mount):
+def test_ch_25_slaves_are_honoured(cbox, tree, host_mount):
     """Part 4: propagation private and slave."""
-    look.mount(None, src, None, MS_SHARED)
-    cbox.mount("/mnt", "bind", src, ["rbind", "rslave"]).sleep().create()
+    look.mount(None, tree, None, MS_SHARED)
+    cbox.mount("/mnt", "bind", tree, ["rbind", "rslave"]).sleep().create()
     assert cbox.proc.mount("/mnt").propagation == "slave"
-    (src / "later").mkdir()
-    host_mount("later", src / "later", "tmpfs")
+    (tree / "later").mkdir()
+    host_mount("later", tree / "later", "tmpfs")
     assert cbox.proc.mount("/mnt/later").source == "later"
 
 
 @pytest.mark.parametrize("what", ["a mount", "the root"])
-def test_ch_25_shared_is_refused_or_reported(cbox, src, what):
+def test_ch_25_shared_is_refused_or_reported(cbox, tree, what):
     code, field = ("mount.propagation.private", "/mounts/6") if what == "a mount" else ("root.propagation", "/linux/rootfsPropagation")
-    look.mount(None, src, None, MS_SHARED)
-    cbox.mount("/mnt", "bind", src, ["rbind", *["rshared"] * (what == "a mount")]).sleep()
+    look.mount(None, tree, None, MS_SHARED)
+    cbox.mount("/mnt", "bind", tree, ["rbind", *["rshared"] * (what == "a mount")]).sleep()
     if what == "the root":
         cbox.linux["rootfsPropagation"] = "shared"
     cbox.refuse(code, pointers=[field])

@@ -63,6 +63,10 @@ def test_usage_errors(nook, args, word):
     nook(*args).fails(word, rc=255 if args[0] == "exec" else 1)
 
 
+def test_global_option_behind_the_command(nook):
+    nook("run", "--isolation=chroot", "c").fails("unknown flag --isolation", "write it before the command")
+
+
 @pytest.mark.parametrize("args", [["state", "a", "b"], ["start", "a", "b"], ["create", "a", "b"], ["delete", "a", "b"],
                                   ["list", "a"], ["kill", "a", "9", "9"]], ids=" ".join)
 def test_too_many_arguments(nook, args):

@@ -14,19 +14,6 @@ def tmpfs(box, *options):
     return box.mount("/mnt", "tmpfs", "tmpfs", list(options)).sleep().up().proc.mount("/mnt")
 
 
-@pytest.fixture
-def tree(tmp, host_mount):
-    """A source directory that is a mount with a submount `sub`, both tmpfs."""
-    src = tmp / "src"
-    src.mkdir()
-    host_mount("outer", src, "tmpfs")
-    (src / "sub").mkdir()
-    (src / "file").write_text("outer")
-    host_mount("inner", src / "sub", "tmpfs")
-    (src / "sub/file").write_text("inner")
-    return src
-
-
 # -- MNT-* -------------------------------------------------------------------------------------------------------------
 def test_mnt1_listed_order(box, tmp):
     for n in ("one", "two", "three"):

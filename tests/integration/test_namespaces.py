@@ -3,7 +3,6 @@
 
 import os
 import socket
-import subprocess
 
 import pytest
 
@@ -17,15 +16,12 @@ OPTIONS = {"ipc": "-i", "uts": "-u", "network": "-n", "cgroup": "-C", "mount": "
 
 
 @pytest.fixture
-def foreign():
+def foreign(spawn):
     """foreign(kind) -> pid of a process with a namespace of its own of that kind."""
-    started = []
 
     def make(kind):
         fork = ["--fork", "--kill-child"] if kind in ("pid", "time") else []
-        p = subprocess.Popen(["unshare", OPTIONS[kind], *fork, "sleep", "1000"])
-        look.KNOWN.add(p.pid)
-        started.append(p)
+        p = spawn("unshare", OPTIONS[kind], *fork, "sleep", "1000")
         children = Proc(p.pid).dir / "task" / str(p.pid) / "children"
         pid = int(wait_until(lambda: children.read_text().split())[0]) if fork else p.pid
         wait_until(lambda: Proc(pid).ns(KINDS[kind]) != Proc(os.getpid()).ns(KINDS[kind]))
@@ -35,11 +31,7 @@ def foreign():
                 (Proc(pid).dir / name).write_text("0 0 4294967295")
         return pid
 
-    yield make
-    for p in started:
-        p.kill()
-        p.wait()
-        look.KNOWN.discard(p.pid)
+    return make
 
 
 def add(box, kind, path=None):

@@ -3,6 +3,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +134,15 @@ def test_cap2_warning_is_in_the_debug_log(box, tmp):
     r = box.try_create()
     assert r.rc == 0, r
     assert "CAP_TEST" in (tmp / "log").read_text()
+
+
+def test_mount_label_without_selinux_is_a_warning(box, tmp):
+    if Path("/sys/fs/selinux/enforce").exists():
+        pytest.skip("SELinux is enabled here")
+    box.linux["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    box.nook.globals = ["--log-level", "warning", "--log", str(tmp / "log")]
+    box.sleep().up()
+    assert "mountLabel" in (tmp / "log").read_text()
 
 
 def test_cap3_ungrantable_is_dropped(box):

@@ -260,3 +260,9 @@ def test_stubs_are_not_left_over_nothing(box):
     after = {str(p) for p in box.rootfs.rglob("*")}
     assert {os.path.relpath(p, box.rootfs) for p in after - before} <= {"dev/console", "run/notify"}
     assert Proc(os.getpid()).alive()
+
+
+def test_missing_root_is_no_bind(box):
+    box.config["root"]["path"] = "missing"
+    said = box.refuse("cannot open the root", f"{box.dir}/missing", pointers={"/root/path"}).err
+    assert "bind" not in said, said

@@ -3,7 +3,6 @@
 what is sent to "all of the container" never reaches others."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -34,23 +33,16 @@ def shared(tag):
 
 
 @pytest.fixture
-def stranger():
+def stranger(spawn):
     """stranger(path): a process of the host's in that cgroup of every hierarchy."""
-    made = []
 
     def start(path=None):
-        p = subprocess.Popen(["sleep", "1000"])
-        look.KNOWN.add(p.pid)
-        made.append(p)
+        p = spawn("sleep", "1000")
         for top in TOPS if path else []:
             (top / path.lstrip("/") / "cgroup.procs").write_text(str(p.pid))
         return p
 
-    yield start
-    for p in made:
-        p.kill()
-        p.wait()
-        look.KNOWN.discard(p.pid)
+    return start
 
 
 def unharmed(p):

@@ -284,14 +284,20 @@ def test_root_out_of_reach(box, owner, blocked):
     assert box.userns().sees("cat /etc/passwd").startswith("root:")
 
 
-def test_source_out_of_reach_is_locked_too(box, tmp, host_mount):
-    secret = tmp / "secret"
-    (secret / "dir").mkdir(parents=True)
-    host_mount(secret / "dir", secret / "dir", None, look.MS_BIND)
-    look.mount(None, secret / "dir", None, look.MS_BIND | look.MS_REMOUNT | look.MS_RDONLY)
-    os.chown(secret, 5, 5)
-    secret.chmod(0o700)
-    admin(box).mount("/mnt", "bind", secret / "dir", ["bind"])
+@pytest.fixture
+def secret(tmp, host_mount):
+    """A read-only mount in a directory that no user namespace of nook's may enter."""
+    path = tmp / "secret/dir"
+    path.mkdir(parents=True)
+    host_mount(path, path, None, look.MS_BIND)
+    look.mount(None, path, None, look.MS_BIND | look.MS_REMOUNT | look.MS_RDONLY)
+    os.chown(path.parent, 5, 5)
+    path.parent.chmod(0o700)
+    return path
+
+
+def test_source_out_of_reach_is_locked_too(box, secret):
+    admin(box).mount("/mnt", "bind", secret, ["bind"])
     box.sh("mount -o remount,bind,rw /mnt; echo end; exec probe sleep").up().wait_text("end")
     assert "ro" in box.proc.mount("/mnt").opts
 
@@ -300,16 +306,10 @@ def test_missing_source_is_refused(box, tmp):
     box.userns().mount("/mnt", "bind", tmp / "none", ["bind"]).refuse("No such file or directory", str(tmp / "none"))
 
 
-def test_joined_user_namespace_locks_too(make_box, tmp, host_mount):
+def test_joined_user_namespace_locks_too(make_box, secret):
     a, b = make_box(), make_box()
-    secret = tmp / "secret"
-    (secret / "dir").mkdir(parents=True)
-    host_mount(secret / "dir", secret / "dir", None, look.MS_BIND)
-    look.mount(None, secret / "dir", None, look.MS_BIND | look.MS_REMOUNT | look.MS_RDONLY)
-    os.chown(secret, 5, 5)
-    secret.chmod(0o700)
     a.userns().sleep().up()
-    admin(b).namespace("user", f"/proc/{a.pid}/ns/user").mount("/mnt", "bind", secret / "dir", ["bind"])
+    admin(b).namespace("user", f"/proc/{a.pid}/ns/user").mount("/mnt", "bind", secret, ["bind"])
     del b.linux["uidMappings"], b.linux["gidMappings"]
     b.sh("mount -o remount,bind,rw /mnt; echo end; exec probe sleep").up().wait_text("end")
     assert "ro" in b.proc.mount("/mnt").opts

@@ -46,6 +46,12 @@ static struct error err;
 #define CHECK_CAN(ability)                      check_can(__LINE__, ability, 0, NULL, NULL)
 #define CHECK_NOT(ability, errnum, why, unlock) check_can(__LINE__, ability, errnum, why, unlock)
 
+static inline int teardown(void **state) {
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
 static inline void check_can(int line, enum place_ability ability, int errnum, const char *why,
                              const char *unlock) {
     const struct place_answer *it = &place.can[ability];

@@ -536,12 +536,6 @@ static void test_ids(void **state) {
     in_process(with_subids_but_bounded);
 }
 
-static int teardown(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cheap),   cmocka_unit_test(test_open_host), cmocka_unit_test(test_capabilities),

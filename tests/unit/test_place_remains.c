@@ -199,12 +199,6 @@ static void test_hangs(void **state) {
     in_process(dies_with_prober);
 }
 
-static int teardown(void **state) {
-    (void)state;
-    arena_free(&arena);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaves_nothing),

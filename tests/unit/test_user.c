@@ -245,6 +245,7 @@ static void test_labels(void **state) {
     cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(labels_check(NULL, NULL, &err), 0);
     assert_int_equal(labels_check("unconfined", NULL, &err), 0);
+    assert_int_equal(labels_check_mounts(NULL, &err), 0);
     if (!labels_apparmor_enabled()) {
         assert_int_equal(labels_check("docker-default", NULL, &err), -1);
         assert_string_equal(err.code, "lsm.unavailable");
@@ -257,6 +258,10 @@ static void test_labels(void **state) {
     if (!labels_selinux_enabled()) {
         assert_int_equal(labels_check(NULL, "system_u:system_r:container_t:s0", &err), -1);
         assert_string_equal(err.origin, "/process/selinuxLabel");
+        assert_int_equal(labels_check_mounts("system_u:object_r:container_file_t:s0", &err), 0);
+    } else {
+        assert_int_equal(labels_check_mounts("system_u:object_r:container_file_t:s0", &err), -1);
+        assert_string_equal(err.code, "config.unsupported");
     }
 }
 
