@@ -176,7 +176,9 @@ def test_cr_1_the_helpers_run_from_a_binary_that_cannot_be_written(supervised, b
 def test_cr_1_the_supervisor_is_small_and_holds_nothing_of_the_host(supervised):
     supervised.sleep().up()
     proc = Proc(supervised.pid)
-    assert int(proc.status("VmRSS").split()[0]) < 4096 and proc.status("Threads") == "1"
+    assert proc.status("Threads") == "1"
+    if "ASAN_OPTIONS" not in os.environ:
+        assert int(proc.status("VmRSS").split()[0]) < 4096
     for fd, target in proc.fds().items():
         allowed = target.startswith(("socket:", "anon_inode:", "pipe:", "/proc")) or target == "/dev/null"
         assert allowed, (fd, target)
