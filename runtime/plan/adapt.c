@@ -48,12 +48,15 @@ bool adapt_can(const struct adaptation *ad, enum place_ability ability) {
 
 // ---------------------------------------------------------------- cgroups
 
-// Can who is in there make device nodes? Not in a user namespace, and not without the capability.
-static bool may_make_nodes(const struct adaptation *ad) {
+// Can who is in there have device nodes? Not in a user namespace, and not without the capability to make
+// them; but bare cannot keep from those that the image has.
+static bool may_have_nodes(const struct adaptation *ad) {
     const struct spec_capabilities *caps = ad->process ? ad->process->capabilities : NULL;
     uint64_t mknod = 1ULL << CAP_MKNOD;
     if (ad->spec->linux_.namespaces[NS_USER].present || !ad->pl->host->in_initial_userns)
         return false;
+    if (ad->bare)
+        return true;
     if (!(ad->pl->host->permitted & mknod))
         return false;
     return !caps ||
@@ -81,9 +84,12 @@ static void lose_resources(struct adaptation *ad, const struct spec_resources *r
     for (size_t i = 0; i < r->n_hugepage_limits; i++)
         adapt_refused(ad, LOSS_RESOURCE, arena_printf(a, "/linux/resources/hugepageLimits/%zu", i),
                       PLACE_CGROUP);
-    if (r->n_devices)
-        adapt_refused(ad, may_make_nodes(ad) ? LOSS_DEVICE_RULES : LOSS_DEVICE_RULES_MOOT,
-                      "/linux/resources/devices", PLACE_CGROUP);
+    if (!r->n_devices)
+        return;
+    adapt_refused(ad, may_have_nodes(ad) ? LOSS_DEVICE_RULES : LOSS_DEVICE_RULES_MOOT,
+                  "/linux/resources/devices", PLACE_CGROUP);
+    for (size_t i = 0; i < r->n_devices; i++)
+        ad->pl->p->root.nodev = ad->pl->p->root.nodev || !r->devices[i].allow;
 }
 
 bool adapt_cgroups(struct adaptation *ad) {

@@ -121,11 +121,13 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     [LOSS_RESOURCE] = { "resources.not-applied", true, "the limit is not enforced",
                         "a writable (delegated) cgroup" },
     [LOSS_DEVICE_RULES] = { "resources.devices.not-applied", true,
-                            "who has CAP_MKNOD in there can make and use any device",
+                            "who has CAP_MKNOD in there can make and use any device; in bare, the image's "
+                            "can "
+                            "be used",
                             "a writable cgroup, a user namespace, or no CAP_MKNOD" },
     [LOSS_DEVICE_RULES_MOOT] = { "resources.devices.moot", false,
                                  "the device rules are not enforced by a cgroup; no node can be made in "
-                                 "there, so what is usable is what is bound",
+                                 "there and none of the image's used, so what is usable is what is bound",
                                  "a writable cgroup" },
     [LOSS_CGROUPS_PATH] = { "cgroups-path.not-applied", true,
                             "the container stays in the cgroup of who makes it",

@@ -62,7 +62,9 @@ static int clone_source(struct rootfs *r, struct rootfs_source *s) {
 }
 
 int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err) {
-    struct mount_change c = { .propagation = quiet(r->propagation), .recursive = true };
+    struct mount_change c = { .set = s->nodev ? MOUNT_ATTR_NODEV : 0,
+                              .propagation = quiet(r->propagation),
+                              .recursive = true };
     if (!s->is_dir)
         return error_set(err, "root.invalid", 0, "root %s is not a directory", s->path);
     if (!s->detached && clone_source(r, s) < 0) {
@@ -73,11 +75,13 @@ int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *
     }
     int early = mount_change_apply(r, s->fd, false, &c);
     if (early < 0 && errno != ENOSYS)
-        return error_set(err, "root.mount", errno, "cannot set the propagation of root %s", s->path);
+        return error_set(err, "root.mount", errno, "cannot set the propagation and options of root %s",
+                         s->path);
     if (attach_tree(s->fd, s->path) < 0)
         return error_set(err, "root.mount", errno, "cannot attach root %s", s->path);
     if (early < 0 && mount_change_apply(r, s->fd, true, &c) < 0)
-        return error_set(err, "root.mount", errno, "cannot set the propagation of root %s", s->path);
+        return error_set(err, "root.mount", errno, "cannot set the propagation and options of root %s",
+                         s->path);
     fd_close(&r->root_fd);
     r->root_fd = fd_steal(&s->fd);
     return 0;

@@ -18,6 +18,7 @@ struct rootfs_source {
     bool detached;    // fd is such a clone: it is attached by move_mount(2)
     bool is_dir;
     bool recursive; // with the mounts below it
+    bool nodev;     // the root: no device node that lies in it can be used
     bool nofollow;  // must not be a symbolic link, whoever makes it one meanwhile
     // Cloned by the child, when it is its turn: mountinfo then lists mounts in the config's order. With a
     // user namespace it has to be so: in the child's mount namespace the kernel has locked what the host's

@@ -19,6 +19,10 @@ MS_REMOUNT, MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 32, 1, 2, 4, 8
 MNT_DETACH = 2
 
 
+# ABI 6, Linux 6.12: a domain that scopes signals, whose processes also cannot trace others.
+LANDLOCK_SCOPES = libc.syscall(444, None, 0, 1) >= 6
+
+
 def wait_until(probe, timeout=5.0, what="a condition"):
     """Polls in short steps until probe() is true; its value is returned."""
     end = time.monotonic() + timeout * SCALE

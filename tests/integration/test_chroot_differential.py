@@ -40,7 +40,7 @@ RULES = {
         *borrowed("{at}"),
         ("proc:processes", "(own|none) -> others too"),
         ("proc:self", "own pid -> another pid"),
-        ("proc:other-roots", "none -> reached"),  # when there happens to be a process of the same user with no more capabilities
+        ("proc:other-roots", "none -> reached|reached -> none"),  # when there happens to be a process of the same user with no more capabilities
     ],
     "sys.outer": [
         *borrowed("{at}"),
@@ -109,7 +109,10 @@ RULES = {
         ("proc:other-roots", "reached -> none"),
     ],
     "ns.uts.added": [("ns:uts", "host -> own")],
-    "resources.devices.moot": [],
+    "resources.devices.moot": [
+        (r"mount:/#\d:opts", "(.*) -> nodev,\\1"),
+        ("path:/.*:flags", "(.*) -> nodev,\\1"),
+    ],
     "proc.outer.ptrace": [("proc:other-roots", "none -> reached")],
 }
 RULES["ns.not-joined"] = [("ns:mnt", "joined -> own"), *RULES["ns.mount.added"][1:]]
