@@ -287,10 +287,8 @@ static int step_supervise(struct launch *l, const struct step *s, struct error *
     return 0;
 }
 
-// By what all of the container's processes will be known, should the supervisor die.
+// By what all of the container's processes will be known, should the supervisor die: init has shown it.
 static int identify_members(struct launch *l, struct error *err) {
-    if (!l->clone.supervisor || l->state.members)
-        return 0;
     struct member_identity identity;
     struct member_marks marks = { .namespaces = { [MEMBER_MOUNT] = l->marks[MARK_MOUNT],
                                                   [MEMBER_UTS] = l->marks[MARK_UTS],
@@ -411,9 +409,6 @@ static const parent_step parent_steps[N_STEP_OPS] = {
 
 static int give_maps(struct launch *l, struct error *err) {
     const struct plan *p = l->plan;
-    // Later it is not dumpable, and its namespaces can be seen with CAP_SYS_PTRACE only.
-    if (identify_members(l, err) < 0)
-        return -1;
     return p->uid_map ? clone_write_id_maps(l->child.init, p->uid_map, p->gid_map, err) : 0;
 }
 

@@ -111,12 +111,11 @@ def test_100_in_a_row(box, end):
 def test_a_chain_among_many_new_processes(box):
     """One that forks and exits all the time, while others take the numbers that come next."""
     supervise(box)
-    noise = [box.nook.spawn("sh", "-c", "while :; do /bin/true; /bin/true & wait; done", raw=True) for _ in range(3)]
-    for _ in range(25):
+    noise = box.nook.spawn("sh", "-c", "while :; do /bin/true; /bin/true & wait; done", raw=True)
+    for _ in range(15):
         run_and_end(box, supervisor_gone, "chain")
-    for one in noise:
-        one.popen.kill()
-        one.wait()
+    noise.popen.kill()
+    noise.wait()
 
 
 @pytest.mark.slow
@@ -206,16 +205,28 @@ def test_without_ptrace(box):
 
 # ---------------------------------------------------------------------------------------------- in places
 
-@pytest.mark.parametrize("end", [by_kill, init_gone, supervisor_gone], ids=["kill", "init-gone", "supervisor-gone"])
-@pytest.mark.parametrize("place", PLACES, indirect=True)
-def test_in_a_place(placed_box, place, end):
-    """Each shape, and then all of them at once."""
-    box = supervise(placed_box, "bare" if place.level == "E" else "chroot").caps(*CAPS)
+def in_place(box, place):
+    supervise(box, "bare" if place.level == "E" else "chroot").caps(*CAPS)
     box.nook.globals.remove("--cgroup-manager=disabled")  # there are none
-    words = PLACES[place.level]
-    for chosen in [[word] for word in words] + [words]:
-        run_and_end(box, end, *chosen)
-        box.nothing_left()
+    return box
+
+
+@pytest.mark.parametrize("place", PLACES, indirect=True)
+def test_in_a_place(placed_box, place):
+    box = in_place(placed_box, place)
+    for end in ENDS:
+        run_and_end(box, end, *PLACES[place.level])
+    box.nothing_left()
+
+
+@pytest.mark.parametrize("place", PLACES, indirect=True)
+def test_a_lost_supervisor_in_a_place(placed_box, place):
+    """Each alone: one must not be found for the sake of another."""
+    box = in_place(placed_box, place)
+    for word in PLACES[place.level]:
+        if word not in ("setsid", "double", "hydra", "deep", "closed"):
+            run_and_end(box, supervisor_gone, word)
+    box.nothing_left()
 
 
 # ---------------------------------------------------------------------------------------------- exec
