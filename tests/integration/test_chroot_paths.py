@@ -8,19 +8,19 @@ import pytest
 
 import look
 from look import MS_BIND, MS_NOSUID, MS_RDONLY, MS_REMOUNT
-from test_chroot_root import cbox, src, without  # noqa: F401, the first two are fixtures
+from test_chroot_root import cbox, without  # noqa: F401, the first is a fixture
 from weaker import check_locked, write_fails
 
 
 # -- CH-28: read-only paths -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("blocked", [(), ("mount_setattr",)], ids=["", "old kernel"])
-def test_ch_28_readonly_paths(cbox, tools, src, blocked):
+def test_ch_28_readonly_paths(cbox, tools, tree, blocked):
     """Through links, with submounts, with the flags that are there; a missing one is skipped."""
-    look.mount(None, src, None, MS_REMOUNT | MS_BIND | MS_NOSUID)
+    look.mount(None, tree, None, MS_REMOUNT | MS_BIND | MS_NOSUID)
     os.symlink("mnt", cbox.rootfs / "link")
     if blocked:
         without(cbox, tools, *blocked)
-    cbox.mount("/mnt", "bind", src, ["rbind"])
+    cbox.mount("/mnt", "bind", tree, ["rbind"])
     cbox.linux["readonlyPaths"] = ["/link", "/etc", "/absent", "/etc/passwd"]
     cbox.sleep().create()
     assert check_locked(cbox.proc, "/mnt", ["ro"])[:2] == ["/mnt", "/mnt/sub"]

@@ -508,9 +508,10 @@ static void without_ptrace(void **state) {
     const cap_value_t few[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID };
     struct member_identity id;
     struct tree t = make(as_nobody, CLONE_NEWNS, false, &id);
-    kill(payload_of(&t), SIGKILL);
-    kill(t.supervisor, SIGKILL);
+    pid_t payload = payload_of(&t);
+    kill(t.supervisor, SIGKILL); // first, or it would kill what the payload leaves
     await(t.supervisor);
+    kill(payload, SIGKILL);
     assert_false(tree_is_gone(&t, 10));
     // It cannot be looked at: counted, and left alone.
     assert_int_equal(in_child(few, 4, &id), 1);
