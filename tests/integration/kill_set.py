@@ -127,11 +127,18 @@ def children_of(pid):
     return sorted(child for child, parent in look.processes().items() if parent == pid)
 
 
+def program_of(supervisor):
+    """The first child of a supervisor, which it is told of: orphans of that one become its children, too. A pid of its own
+    PID namespace."""
+    return int(look.Proc(supervisor).cmdline()[3])
+
+
 def payload_of(box):
-    """The host pid of the one child whom the program's own orphans are not: the first."""
-    found = children_of(supervisor_of(box))
-    assert found, "the supervisor has no child"
-    return found[0]
+    """The host pid of the container's program."""
+    supervisor = supervisor_of(box)
+    payload = host_pid(box, program_of(supervisor))
+    assert payload in children_of(supervisor), "the supervisor has lost its child"
+    return payload
 
 
 def await_end(box, pid):

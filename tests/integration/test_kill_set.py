@@ -292,7 +292,7 @@ def test_exec_whose_mirror_is_killed(running, held, end):
     """Who kills the pid that exec has told means the program: that one dies, its daemons do not."""
     mirror = exec_detached(running, held, "daemon")
     supervisor, = children_of(mirror)
-    program = children_of(supervisor)[0]
+    program = kill_set.program_of(supervisor)
     os.kill(mirror, signal.SIGKILL)
     wait_until(lambda: not look.Proc(program).alive(), what="the program to die")
     assert len(kill_set.marked(running.id)) == 2 and running.status == "running"
