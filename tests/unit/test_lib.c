@@ -245,7 +245,8 @@ static size_t shown_environment(void) {
 
 static void environment_is_hidden_then_forgotten(void **state) {
     (void)state;
-    char *path = strdup(getenv("PATH"));
+    const char *given = getenv("PATH");
+    char *path = strdup(given ? given : "");
     size_t n = 0, after = 0;
     for (char **e = environ; *e; e++)
         n++;
