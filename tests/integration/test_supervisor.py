@@ -344,7 +344,8 @@ def memory_of(pid):
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for line in maps:
             begin, end = (int(n, 16) for n in line.split()[0].split("-"))
-            if line.split()[1].startswith("r") and "[v" not in line:
+            # A sanitizer's shadow of all memory is no memory of its own.
+            if line.split()[1].startswith("r") and "[v" not in line and end - begin < 1 << 30:
                 mem.seek(begin)
                 try:
                     found += mem.read(end - begin)
