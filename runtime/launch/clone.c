@@ -114,6 +114,14 @@ static int clone_error(uint64_t flags, struct error *err) {
                    "/proc/self/status");
     else if (e == EPERM)
         error_hint(err, "it needs CAP_SYS_ADMIN, or a user namespace in the config");
+    else if (e == EOPNOTSUPP)
+        error_hint(
+            err,
+            "cgroup.type of the container's cgroup says \"domain invalid\": a cgroup above it is threaded, "
+            "or holds processes and has controllers enabled");
+    else if (e == ENOENT)
+        error_hint(err,
+                   "the container's cgroup is not below the root of the cgroup namespace that is joined");
     else if (e == EINVAL)
         error_hint(err, "this kernel may lack one of these kinds of namespace");
     return -1;
