@@ -23,7 +23,7 @@
 struct cgroup_dir {
     const char *controllers; // "memory", "cpu,cpuacct", "name=systemd"; "" for v2
     const char *mount_point; // "/sys/fs/cgroup/memory"
-    const char *path;        // below the mount point, "/nook-c1"
+    const char *path;        // below the mount point, "/nook-c1", on a pure v2 host "/nook/c1"
     const char *dir;         // both together, absolute
     const char
         *enable; // v2: controllers that cgroup.subtree_control of each parent should get ("cpu memory")
@@ -52,8 +52,9 @@ struct cgroup_plan {
     size_t n_writes;
     const struct bpf_insn *device_program; // v2: attached to dirs[device_dir]; NULL: none
     size_t n_device_program, device_dir;
-    bool device_lenient; // no right to attach it is no error
-    bool from_config;    // the place comes from cgroupsPath
+    bool device_lenient;    // no right to attach it is no error
+    bool from_config;       // the place comes from cgroupsPath
+    unsigned default_depth; // if not: how many of the last components are nook's own
     bool required; // a limit is asked for: cgroups that cannot be made are an error. Else the container goes
                    // on without
     bool delegate; // v2: the directory and its delegatable files are given to delegate_uid (host's number)

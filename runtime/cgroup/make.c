@@ -84,7 +84,7 @@ void cgroup_predict(const struct cgroup_plan *plan, struct arena *a, struct cgro
     *n = plan->n_dirs;
     for (size_t i = 0; i < plan->n_dirs; i++) {
         const struct cgroup_dir *dir = &plan->dirs[i];
-        unsigned made = plan->from_config ? missing_components(a, dir) : 1;
+        unsigned made = plan->from_config ? missing_components(a, dir) : plan->default_depth;
         (*places)[i] =
             (struct cgroup_place){ .controllers = dir->controllers, .dir = dir->dir, .made = made };
     }
@@ -163,11 +163,23 @@ static int cannot_enable(struct maker *m, const char *parent, const char *words,
     return -1;
 }
 
+// cpu, cpuset and pids are given to a parent with processes all the same, and make it threaded: nobody could
+// enter the container's cgroup then. Only the top of all, which has no type, may hold both.
+static bool holds_processes(const char *parent) {
+    char text[64];
+    return tree_read(parent, "cgroup.type", text, sizeof(text)) > 0 &&
+           tree_read(parent, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
 static int enable_in(struct maker *m, const struct cgroup_dir *dir, const char *parent) {
     char have[512];
     if (tree_read(parent, "cgroup.subtree_control", have, sizeof(have)) < 0)
         have[0] = '\0';
     const char *all = plus_words(m->arena, dir->enable, have, NULL);
+    if (*all && holds_processes(parent)) {
+        const char *must = plus_words(m->arena, dir->must_enable ? dir->must_enable : "", have, NULL);
+        return *must ? cannot_enable(m, parent, must, EBUSY) : 0;
+    }
     if (!*all || tree_write(parent, "cgroup.subtree_control", all) == 0)
         return 0;
     char *copy = arena_strdup(m->arena, all), *save = NULL; // one by one: some may be refused
@@ -308,8 +320,8 @@ static int make_one(struct maker *m, size_t index) {
 
     if (place->made < components(dir->path) && check_fit(m, dir, place) < 0)
         return -1;
-    if (!m->plan->from_config && place->made == 0)
-        place->made = 1; // "nook-<id>" of a create that was killed: ours to remove
+    if (!m->plan->from_config) // also of a create that was killed: ours to remove
+        place->made = m->plan->default_depth;
     if (dir->v2 && dir->enable && enable_controllers(m, dir) < 0)
         return -1;
     if (!dir->v2 && host_word_in(dir->controllers, ",", "cpuset") && fill_cpuset(m, dir, fresh) < 0)

@@ -166,7 +166,12 @@ static int place_dirs(struct translation *t, const char *id) {
     const char *path = t->spec->linux_.cgroups_path;
     bool absolute = path && *path == '/';
     t->plan->from_config = path && *path;
-    path = path && *path ? clean_path(t, path) : arena_printf(t->arena, "/nook-%s", id);
+    // On v2 in a cgroup of ours that hands the controllers on. Where systemd manages the tree, it takes those
+    // that it has no use for from the top; only from cgroups whose own children have them the kernel does not
+    // take them.
+    bool pure = t->host->layout == HOST_CGROUP_V2;
+    t->plan->default_depth = pure ? 2 : 1;
+    path = path && *path ? clean_path(t, path) : arena_printf(t->arena, pure ? "/nook/%s" : "/nook-%s", id);
     if (!path)
         return -1;
     t->plan->n_dirs = t->host->n_hierarchies;

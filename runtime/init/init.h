@@ -31,6 +31,7 @@ struct init {
     int sock;         // to the parent
     int parent_sock;  // the parent's end, closed at once
     int start_sock;   // listens for `start`; -1 for run and exec
+    int join_cgroup;  // cgroup namespace to join, or -1
     int join_mount;   // mount namespace to join, or -1
     int console_sock; // connected console socket, or -1: the master goes to the parent
     int bundle_fd;    // cwd of hooks; -1 when init runs none

@@ -36,6 +36,13 @@ static int step_cgroup_attach(struct init *in, const struct step *s, struct erro
     return hint ? error_hint(err, "%s", hint) : -1;
 }
 
+static int step_join_cgroup_namespace(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    if (setns(in->join_cgroup, CLONE_NEWCGROUP) == 0)
+        return 0;
+    return error_set(err, "namespace.join-failed", errno, "join the cgroup namespace");
+}
+
 static int step_join_mount_namespace(struct init *in, const struct step *s, struct error *err) {
     (void)s;
     if (setns(in->join_mount, CLONE_NEWNS) == 0)
@@ -205,6 +212,7 @@ static int step_domainname(struct init *in, const struct step *s, struct error *
 
 const init_step init_namespace_steps[N_STEP_OPS] = {
     [STEP_CGROUP_ATTACH] = step_cgroup_attach,
+    [STEP_JOIN_CGROUP_NAMESPACE] = step_join_cgroup_namespace,
     [STEP_JOIN_MOUNT_NAMESPACE] = step_join_mount_namespace,
     [STEP_WAIT_MAPS] = step_wait_maps,
     [STEP_UNSHARE] = step_unshare,

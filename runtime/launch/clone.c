@@ -116,6 +116,9 @@ static int clone_error(uint64_t flags, struct error *err) {
     else if (e == EPERM)
         error_hint(err,
                    "it needs CAP_SYS_ADMIN, or a user namespace in the config; --isolation=chroot adds one");
+    else if (e == ENOENT) // CLONE_INTO_CGROUP
+        error_hint(err,
+                   "the container's cgroup is not below the root of the cgroup namespace that is joined");
     else if (e == EINVAL)
         error_hint(err, "this kernel may lack one of these kinds of namespace");
     else if (e == EBUSY || e == EOPNOTSUPP) // CLONE_INTO_CGROUP

@@ -252,6 +252,8 @@ static int step_join(struct launch *l, const struct step *s, struct error *err) 
         l->clone.join_user_origin = s->origin;
     } else if (s->join.kind == NS_MOUNT) {
         l->init.join_mount = fd;
+    } else if (s->join.kind == NS_CGROUP && !(l->plan->clone_flags & CLONE_NEWUSER)) {
+        l->init.join_cgroup = fd;
     } else {
         l->clone.join[s->join.kind] = fd;
     }
@@ -521,6 +523,7 @@ static void close_all(struct launch *l) {
     fd_close(&l->cgroup_lock);
     fd_close(&l->init.console_sock);
     fd_close(&l->init.bundle_fd);
+    fd_close(&l->init.join_cgroup);
     fd_close(&l->init.join_mount);
     fd_close(&l->clone.join_user);
     for (int i = 0; i < N_NAMESPACES; i++)

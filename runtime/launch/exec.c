@@ -102,8 +102,11 @@ static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     if (host_probe_identity(&x->own, err) < 0)
         return -1;
-    // What the parent has joined already is not joined by the child.
-    uint64_t joined = parent_joins(r) ? 0 : r->state->namespaces & ~(uint64_t)CLONE_NEWPID;
+    // What the parent has joined already is not joined by the child. The cgroup namespace is the child's:
+    // nobody in it could make a process in the container's cgroup, where we are not (nsdelegate in
+    // cgroups(7)).
+    uint64_t joined =
+        r->state->namespaces & (parent_joins(r) ? (uint64_t)CLONE_NEWCGROUP : ~(uint64_t)CLONE_NEWPID);
     if (through_user_namespace(x))
         joined &= ~(uint64_t)CLONE_NEWUSER;
     x->process = *r->process;
@@ -271,7 +274,7 @@ static int enter(struct execution *x, int *own_mounts, struct error *err) {
     *own_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (*own_mounts < 0)
         return error_set(err, "namespace.unavailable", errno, "open /proc/self/ns/mnt");
-    if (nsset_join(&x->namespaces, x->request->state->namespaces) < 0)
+    if (nsset_join(&x->namespaces, x->request->state->namespaces & ~(uint64_t)CLONE_NEWCGROUP) < 0)
         return error_set(err, "namespace.join-failed", errno, "join the container's namespaces");
     struct rootfs root = ROOTFS_INIT; // borrows the descriptor
     root.root_fd = x->init.container_root;

@@ -21,6 +21,7 @@ void process_init(struct init *in, const struct plan *plan) {
         .sock = -1,
         .parent_sock = -1,
         .start_sock = -1,
+        .join_cgroup = -1,
         .join_mount = -1,
         .close_first = { -1, -1, -1, -1 },
         .console_sock = -1,

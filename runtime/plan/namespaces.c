@@ -113,6 +113,11 @@ void planner_enter_namespaces(struct planner *pl) {
     const struct spec *spec = pl->spec;
     if (pl->p->cgroup && pl->p->cgroup->n_dirs)
         planner_child(pl, STEP_CGROUP_ATTACH, "/linux/cgroupsPath");
+    // Who lives in it cannot be born in a cgroup outside of it (nsdelegate in cgroups(7)), so init joins it
+    // itself; but not from a new user namespace, which has no power over it.
+    if (planner_ns(pl, NS_CGROUP)->path && !planner_is_new(pl, NS_USER))
+        planner_child(pl, STEP_JOIN_CGROUP_NAMESPACE,
+                      planner_origin(pl, "linux/namespaces", planner_ns(pl, NS_CGROUP)->index));
     if (planner_ns(pl, NS_MOUNT)->path)
         planner_child(pl, STEP_JOIN_MOUNT_NAMESPACE,
                       planner_origin(pl, "linux/namespaces", planner_ns(pl, NS_MOUNT)->index));

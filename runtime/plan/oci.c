@@ -37,9 +37,16 @@ static void plan_cgroup_mount(struct planner *pl, const struct spec_mount *m, co
     const struct host_cgroups *cg = &pl->host->cgroups;
     if (cg->layout == HOST_CGROUP_V2) {
         struct rootfs_mount *r = planner_add_mount(pl, m, where);
-        r->type = "cgroup2";
-        r->source = "cgroup";
         r->data = NULL;
+        if (pl->userns && !planner_ns(pl, NS_CGROUP)->present) {
+            // A user namespace mounts it only for a cgroup namespace of its own; what would be seen is the
+            // same.
+            r->kind = ROOTFS_MOUNT_BIND;
+            planner_open_source(pl, &r->from, cg->hierarchies[0].mount_point, false, where, false);
+        } else {
+            r->type = "cgroup2";
+            r->source = "cgroup";
+        }
         return;
     }
     struct rootfs_mount *top = planner_add_mount(pl, m, where);

@@ -43,6 +43,7 @@ enum step_op {
 
     // By init, before the container is reported ready.
     STEP_CGROUP_ATTACH,
+    STEP_JOIN_CGROUP_NAMESPACE,
     STEP_JOIN_MOUNT_NAMESPACE,
     STEP_WAIT_MAPS, // until the parent has written the id maps; then root in there
     STEP_UNSHARE,   // operand: flags

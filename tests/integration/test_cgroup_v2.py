@@ -137,6 +137,7 @@ def test_parent_that_holds_processes(box, tag):
         box.resources["pids"] = {"limit": 5}
         box.sleep().try_create().fails("pids", f"{tag}-busy", "holds processes")
         assert not list(d.glob(box.id))
+        assert value(d / "cgroup.subtree_control") == "" and value(d / "cgroup.type") == "domain"
     finally:
         p.kill()
         p.wait()
@@ -168,6 +169,37 @@ def test_init_is_born_in_its_cgroup(box, tag):
     assert value(d / "pids.peak") == "1" if (d / "pids.peak").exists() else value(d / "pids.current") == "1"
     box.stop().delete()
     look.remove_cgroup(d)
+
+
+def test_parent_that_holds_processes_without_limits(box, tag):
+    """Nothing needs to be handed down: the container runs beside them."""
+    d = TOP / f"{tag}-busy"
+    d.mkdir()
+    p = subprocess.Popen(["sleep", "1000"])
+    look.KNOWN.add(p.pid)
+    try:
+        (d / "cgroup.procs").write_text(str(p.pid))
+        box.linux["cgroupsPath"] = f"/{tag}-busy/{box.id}"
+        box.sleep().up()
+        assert box.exec("true").rc == 0 and value(d / "cgroup.type") == "domain"
+        box.stop().delete()
+        assert not list(d.glob(box.id))
+    finally:
+        p.kill()
+        p.wait()
+        look.KNOWN.discard(p.pid)
+        look.remove_cgroup(d)
+
+
+def test_default_parent_goes_with_the_last_container(make_box):
+    a, b = make_box(), make_box()
+    a.sleep().up()
+    b.sleep().up()
+    assert (TOP / "nook").is_dir()
+    a.stop().delete()
+    assert b.cg("pids").is_dir()
+    b.stop().delete()
+    assert not (TOP / "nook").exists()
 
 
 # -- exec ------------------------------------------------------------------------------------------------------------------
@@ -216,15 +248,25 @@ def test_delegated_to_the_containers_root(box):
     assert r.out == "0::/a\n" and "ermission denied" in r.err, r
 
 
-@pytest.mark.parametrize("why", ["read-only", "no cgroup namespace"])
-def test_not_delegated(box, why):
-    options = ["ro" if why == "read-only" else "rw", "nosuid", "noexec", "nodev"]
-    box.userns().mount("/sys/fs/cgroup", "cgroup", "cgroup", options)
-    if why == "read-only":
-        box.namespace("cgroup")
+def test_not_delegated_when_read_only(box):
+    box.userns().namespace("cgroup").mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", "nosuid", "noexec", "nodev"])
     os.chown(box.rootfs, 100000, 100000)
     box.sleep().up()
     assert box.cg("pids").stat().st_uid == 0
+
+
+@pytest.mark.parametrize("option", ["ro", "rw"])
+def test_user_namespace_without_a_cgroup_namespace(box, option):
+    """The kernel mounts no cgroup2 there; the host's is bound, and whose it is does not change."""
+    box.userns().mount("/sys/fs/cgroup", "cgroup", "cgroup", [option, "nosuid", "noexec", "nodev"])
+    os.chown(box.rootfs, 100000, 100000)
+    box.sleep().up()
+    assert box.cg("pids").stat().st_uid == 0
+    mount = box.proc.mount("/sys/fs/cgroup")
+    assert mount.fstype == "cgroup2" and {option, "nosuid", "nodev", "noexec"} <= mount.opts
+    r = box.exec("sh", "-c", "cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/cgroup.procs | wc -l; mkdir /sys/fs/cgroup/x")
+    assert r.rc == 1 and int(r.out) >= 1, r
+    assert not (TOP / "x").exists()
 
 
 def test_what_the_container_made_is_removed(box):
@@ -255,7 +297,7 @@ def test_kill_all_reaches_inner_cgroups(box):
     writable_cgroup(box).no_namespace("pid").sh("mkdir /sys/fs/cgroup/a; sleep 1000 & echo $! > /sys/fs/cgroup/a/cgroup.procs; echo ready; exec probe sleep").up()
     box.wait_text("ready")
     box.kill("--all", "KILL")
-    wait_until(lambda: "populated 0" in (TOP / f"nook-{box.id}/cgroup.events").read_text(), what="an empty cgroup")
+    wait_until(lambda: "populated 0" in (TOP / f"nook/{box.id}/cgroup.events").read_text(), what="an empty cgroup")
     box.delete()
 
 
@@ -273,15 +315,17 @@ def test_device_program_default_deny(box):
     assert out.split() == ["1", "1", "0"]
 
 
+FUSE = {"type": "c", "major": 10, "minor": 229}
+
+
 def test_device_program_access_bits(box):
-    rule = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}
-    out = with_mknod(box, rule).sees("mknod /tmp/kmsg c 1 11; probe open r /tmp/kmsg; probe open w /tmp/kmsg")
+    out = with_mknod(box, {"allow": True, **FUSE, "access": "r"}).sees("mknod /tmp/f c 10 229; probe open r /tmp/f; probe open w /tmp/f")
     assert out.split() == ["0", "1"]
 
 
 def test_device_program_wildcards(box):
-    rules = [{"allow": True, "type": "c", "major": 1, "access": "rw"}, {"allow": False, "type": "c", "major": 1, "minor": 11, "access": "w"}]
-    out = with_mknod(box, *rules).sees("mknod /tmp/kmsg c 1 11; probe open r /tmp/kmsg; probe open w /tmp/kmsg; mknod /tmp/disk b 254 0; probe open r /tmp/disk")
+    rules = [{"allow": True, "type": "c", "major": 10, "access": "rw"}, {"allow": False, **FUSE, "access": "w"}]
+    out = with_mknod(box, *rules).sees("mknod /tmp/f c 10 229; probe open r /tmp/f; probe open w /tmp/f; mknod /tmp/disk b 254 0; probe open r /tmp/disk")
     assert out.split() == ["0", "1", "1"]
 
 

@@ -61,7 +61,7 @@ def test_cg2_relative_path_is_stable(make_box, tag):
 def test_cg3_default_path(box):
     box.sleep().up()
     path = box.proc.cgroups()["pids" if "pids" in CGROUPS else ""]
-    assert path == f"/nook-{box.id}"
+    assert path == (f"/nook/{box.id}" if look.V2_ONLY else f"/nook-{box.id}")
     assert Proc(os.getpid()).cgroups() != box.proc.cgroups()
 
 

@@ -21,6 +21,8 @@ static void test_paths(void **state) {
     assert_string_equal(dir_for("", &host_v1, 2), "/sys/fs/cgroup/memory/nook-c1");
     assert_string_equal(dir_for("/a/b", &host_v1, 0), "/sys/fs/cgroup/cpu,cpuacct/a/b");
     assert_string_equal(dir_for("a/b", &host_v1, 4), "/sys/fs/cgroup/pids/a/b");
+    // Not directly below the top, where systemd would take its controllers.
+    assert_string_equal(dir_for(NULL, &host_v2, 0), "/sys/fs/cgroup/nook/c1");
     assert_string_equal(dir_for("//a/./b//", &host_v2, 0), "/sys/fs/cgroup/a/b");
     assert_string_equal(dir_for("machine.slice:libpod:x", &host_v2, 0),
                         "/sys/fs/cgroup/machine.slice:libpod:x");
@@ -33,7 +35,7 @@ static void test_paths_below_own(void **state) {
     v1.below_own = v2.below_own = true;
     assert_string_equal(dir_for(NULL, &v1, 2), "/sys/fs/cgroup/memory/own/nook-c1");
     assert_string_equal(dir_for("/abs", &v1, 2), "/sys/fs/cgroup/memory/abs");
-    assert_string_equal(dir_for(NULL, &v2, 0), "/sys/fs/cgroup/user.slice/nook-c1");
+    assert_string_equal(dir_for(NULL, &v2, 0), "/sys/fs/cgroup/user.slice/nook/c1");
     assert_string_equal(dir_for("rel/x", &v2, 0), "/sys/fs/cgroup/user.slice/rel/x");
 }
 

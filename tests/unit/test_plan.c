@@ -173,6 +173,17 @@ static void joined_namespaces(void **state) {
     assert_int_equal(count(&p->child, STEP_LOOPBACK), 0);
 }
 
+// From within the cgroup namespace nobody could make a process in a cgroup outside of it.
+static void joined_cgroup_namespace(void **state) {
+    (void)state;
+    struct plan *p = plan(CONFIG(PROCESS(
+        "") ",'linux':{'namespaces':[{'type':'mount'},{'type':'cgroup','path':'/proc/9/ns/cgroup'}]}"));
+    only(&p->parent, STEP_JOIN);
+    check_order(&p->child, STEP_CGROUP_ATTACH, STEP_JOIN_CGROUP_NAMESPACE);
+    assert_string_equal(only(&p->child, STEP_JOIN_CGROUP_NAMESPACE)->origin, "/linux/namespaces/1");
+    assert_int_equal(count(&p->child, STEP_UNSHARE), 0);
+}
+
 static void joined_mount_namespace(void **state) {
     (void)state;
     struct plan *p =
@@ -403,6 +414,7 @@ int main(void) {
         TEST(map_without_root),
         TEST(mappings_must_fit),
         TEST(joined_namespaces),
+        TEST(joined_cgroup_namespace),
         TEST(joined_mount_namespace),
         TEST(no_mount_namespace),
         TEST(no_pivot),

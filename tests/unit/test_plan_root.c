@@ -169,6 +169,22 @@ static void cgroup_mount_v2(void **state) {
     assert_int_equal(count(&p->parent, STEP_OPEN_SOURCE), 0);
 }
 
+// Without a cgroup namespace a user namespace may not mount it: the host's is bound.
+static void cgroup_mount_v2_userns(void **state) {
+    (void)state;
+    use_host(HOST_CGROUP_V2);
+#define IN_USERNS(MORE)                                                                                  \
+    CONFIG(PROCESS("") ",'mounts':[" CGROUP_MOUNT "],'linux':{'namespaces':[{'type':'mount'},"           \
+                       "{'type':'user'}" MORE "],'uidMappings':[{'containerID':0,'hostID':9,'size':9}]," \
+                       "'gidMappings':[{'containerID':0,'hostID':9,'size':9}]}")
+    const struct rootfs_mount *m = only(&plan(IN_USERNS(""))->child, STEP_MOUNT)->mount;
+    assert_int_equal(m->kind, ROOTFS_MOUNT_BIND);
+    assert_string_equal(m->from.path, "/sys/fs/cgroup");
+    assert_int_equal(m->flags, MS_NOSUID | MS_RDONLY);
+    assert_string_equal(only(&plan(IN_USERNS(",{'type':'cgroup'}"))->child, STEP_MOUNT)->mount->type,
+                        "cgroup2");
+}
+
 static void cgroup_mount_without_cgroups(void **state) {
     (void)state;
     request.no_cgroup = true;
@@ -490,6 +506,7 @@ int main(void) {
         TEST(cgroup_mount_v1),
         TEST(cgroup_mount_hybrid),
         TEST(cgroup_mount_v2),
+        TEST(cgroup_mount_v2_userns),
         TEST(cgroup_mount_without_cgroups),
         TEST(default_devices_and_links),
         TEST(links_into_proc_need_it),
