@@ -23,13 +23,20 @@ static void make_private(struct rootfs_mount *r) {
     r->n_propagation = 1;
 }
 
-// A tree of the outside, with all that is mounted in it (masks, above all), read-only throughout.
+static uint64_t attributes_of(unsigned long flags) {
+    return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+           (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+// A tree of the outside, with all that is mounted in it (masks, above all), read-only throughout: before it
+// can be seen in the root, and then proved.
 static void borrow_tree(struct adaptation *ad, const char *outer, const char *destination,
                         unsigned long flags, const char *where) {
     struct spec_mount m = { .destination = destination, .type = "bind" };
     struct rootfs_mount *r = planner_add_mount(ad->pl, &m, where);
     r->kind = ROOTFS_MOUNT_BIND;
     r->real_place = true;
+    r->rec_attr_set = attributes_of(flags);
     make_private(r);
     planner_open_source(ad->pl, &r->from, outer, true, where, false);
     struct step *s = planner_child(ad->pl, STEP_READONLY_TREE, where);
@@ -194,11 +201,6 @@ static void plan_new_mount(struct adaptation *ad, const struct spec_mount *m, co
         }
     }
     adapt_find(ad, LOSS_MOUNT_TYPE, where, "isolation");
-}
-
-static uint64_t attributes_of(unsigned long flags) {
-    return (flags & MS_RDONLY ? MOUNT_ATTR_RDONLY : 0) | (flags & MS_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
-           (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0) | (flags & MS_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 // Recursive, whatever the config says: a part of a tree with locked mounts cannot be bound without them. What

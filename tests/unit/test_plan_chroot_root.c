@@ -22,7 +22,8 @@ static const struct step *tree_at(const struct plan *p, const char *path) {
     return NULL;
 }
 
-// A recursive, private bind of the outer tree on a real directory, made read-only right after.
+// A recursive, private bind of the outer tree on a real directory, read-only from the first moment, and
+// proved.
 static void check_borrowed(const struct plan *p, const char *path, unsigned long flags) {
     const struct step *s = mount_at(p, path), *tree = tree_at(p, path);
     assert_non_null(s);
@@ -31,6 +32,8 @@ static void check_borrowed(const struct plan *p, const char *path, unsigned long
     assert_true(s->mount->from.recursive && s->mount->real_place);
     assert_int_equal(s->mount->n_propagation, 1);
     assert_int_equal(s->mount->propagation[0], MS_PRIVATE | MS_REC);
+    assert_int_equal(s->mount->rec_attr_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+                                                 (flags & MS_NODEV ? MOUNT_ATTR_NODEV : 0));
     assert_ptr_equal(tree, s + 1);
     assert_int_equal(tree->tree.flags, flags);
     bool opened = false;
