@@ -45,7 +45,7 @@ enum state_status command_status(const struct command *c, const struct state_dir
                                  const struct state *s) {
     enum state_status status = state_status(dir, s);
     // Stopped is who has been reaped and has left nobody behind.
-    if (status == STATE_STOPPED && launch_has_leftovers(s))
+    if (status == STATE_STOPPED && launch_has_leftovers(dir, s))
         return STATE_RUNNING;
     if (status != STATE_CREATED && status != STATE_RUNNING)
         return status;

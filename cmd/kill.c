@@ -41,14 +41,15 @@ static int kill_all(size_t n_places, const struct state *s, int sig, struct aren
 }
 
 // Nobody listens any more. The payload dies with its supervisor, unless it has taken care not to.
-static int kill_orphans(const struct state *s, int sig, bool all, struct error *err) {
+static int kill_orphans(const struct state_dir *dir, const struct state *s, int sig, bool all,
+                        struct error *err) {
     struct proc_id payload = state_payload(s);
     cleanup_proc struct proc_handle held = PROC_HANDLE_NONE;
     if (!all && proc_check(&payload) == PROC_ALIVE && proc_hold(&payload, &held) == 0 &&
         proc_signal(&held, sig) == 0)
         return 0;
     not_running(err);
-    return launch_hint_leftovers(s, err);
+    return launch_hint_leftovers(dir, s, err);
 }
 
 // A container whose processes a supervisor looks after. SIGKILL is for all of them: nothing else would end
@@ -63,7 +64,7 @@ static int kill_supervised(struct command *c, const struct state_dir *dir, const
     int rc = supervisor_ask_signal(dir->fd, all ? SUPERVISOR_ALL : SUPERVISOR_PAYLOAD, sig,
                                    SUPERVISOR_LIMIT_MS, err);
     if (rc > 0)
-        return kill_orphans(s, sig, all, err);
+        return kill_orphans(dir, s, sig, all, err);
     return rc < 0 && err->err == ESRCH ? not_running(err) : rc;
 }
 

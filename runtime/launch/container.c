@@ -275,13 +275,15 @@ static int step_supervise(struct launch *l, const struct step *s, struct error *
                                          .link = -1,
                                          .channel = -1,
                                          .listen = -1,
+                                         .dir = -1,
                                          .ready = -1 };
     l->supervisor.image = supervisor_open_image(err);
     if (l->supervisor.image < 0)
         return -1;
     l->clone.supervisor = &l->supervisor;
     l->supervisor.listen = state_listen_socket(l->dir.fd, SUPERVISOR_SOCKET);
-    if (l->supervisor.listen < 0 || pipe2(ready, O_CLOEXEC) < 0)
+    l->supervisor.dir = openat(l->dir.fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (l->supervisor.listen < 0 || l->supervisor.dir < 0 || pipe2(ready, O_CLOEXEC) < 0)
         return error_set(err, "supervisor.failed", errno, "make the supervisor's socket of container %s",
                          l->request->plan.id);
     l->supervisor_ready = ready[0];
@@ -317,6 +319,7 @@ static void close_supervisor(struct launch *l) {
         return;
     fd_close(&l->supervisor.image);
     fd_close(&l->supervisor.listen);
+    fd_close(&l->supervisor.dir);
     fd_close(&l->supervisor.ready);
 }
 

@@ -80,22 +80,24 @@ static int kill_supervised(const struct state_dir *dir, const struct state *stat
         return 0;
     if (members_kill(&members, KILL_LIMIT_MS, &left, err) < 0)
         return -1;
-    if (left.unsure)
-        log_warning("container %s: %zu processes could not be looked at: whether they are the container's is "
-                    "not known",
-                    state->id, left.unsure);
+    if (left.unsure && dir && supervisor_was_lost(dir->fd))
+        log_notice(
+            "container %s: its supervisor was killed, and %zu processes cannot be looked at here: if one "
+            "is the container's, it is left (pid %d may be)",
+            state->id, left.unsure, (int)left.doubtful);
     return 0;
 }
 
-bool launch_has_leftovers(const struct state *state) {
+bool launch_has_leftovers(const struct state_dir *dir, const struct state *state) {
     struct member_identity members;
     struct members found;
     struct error ignored;
-    return identity_of(state, &members) && members_find(&members, &found, &ignored) == 0 && found.n > 0;
+    return supervisor_was_lost(dir->fd) && identity_of(state, &members) &&
+           members_find(&members, &found, &ignored) == 0 && found.n > 0;
 }
 
-int launch_hint_leftovers(const struct state *state, struct error *err) {
-    if (!launch_has_leftovers(state))
+int launch_hint_leftovers(const struct state_dir *dir, const struct state *state, struct error *err) {
+    if (!launch_has_leftovers(dir, state))
         return -1;
     return error_hint(err, "its supervisor has died and has left processes behind: delete --force ends them");
 }

@@ -171,7 +171,7 @@ static int open_container(struct execution *x, struct error *err) {
     if (proc_hold(&payload, &x->container) < 0 ||
         nsset_open(&x->container, r->state->namespaces, &x->namespaces) < 0) {
         error_set(err, "exec.stopped", errno == ESRCH ? 0 : errno, "cannot exec in a stopped container");
-        return launch_hint_leftovers(r->state, err);
+        return launch_hint_leftovers(r->dir, r->state, err);
     }
     x->init.container = &x->namespaces;
     if (!pivoted(r)) {
@@ -213,13 +213,17 @@ static int prepare_supervisor(struct execution *x, struct error *err) {
     int ready[2];
     if (!state_is_supervised(r->state))
         return 0;
-    x->supervisor = (struct supervisor){
-        .role = SUPERVISOR_EXEC, .label = r->state->id, .listen = -1, .channel = -1, .image = -1, .ready = -1
-    };
+    x->supervisor = (struct supervisor){ .role = SUPERVISOR_EXEC,
+                                         .label = r->state->id,
+                                         .listen = -1,
+                                         .dir = -1,
+                                         .channel = -1,
+                                         .image = -1,
+                                         .ready = -1 };
     x->clone.supervisor = &x->supervisor;
     x->supervisor.link = supervisor_join(r->dir->fd, SUPERVISOR_LIMIT_MS, err);
     if (x->supervisor.link < 0)
-        return str_eq(err->code, "exec.stopped") ? launch_hint_leftovers(r->state, err) : -1;
+        return str_eq(err->code, "exec.stopped") ? launch_hint_leftovers(r->dir, r->state, err) : -1;
     x->supervisor.image = supervisor_open_image(err);
     if (x->supervisor.image < 0)
         return -1;

@@ -92,9 +92,9 @@ int launch_kill_all(const struct state_dir *dir, const struct state *state, stru
                     struct error *err);
 
 // Do processes of a supervised container live although its supervisor is gone? Then it is not `stopped`.
-bool launch_has_leftovers(const struct state *state);
+bool launch_has_leftovers(const struct state_dir *dir, const struct state *state);
 
 // For a verb that needs a supervisor, or a payload: if it is so, the error gets a hint that says it. -1.
-int launch_hint_leftovers(const struct state *state, struct error *err);
+int launch_hint_leftovers(const struct state_dir *dir, const struct state *state, struct error *err);
 
 #endif

@@ -313,6 +313,7 @@ static void consider(struct pass *p, pid_t pid) {
     case BLIND:
     case DOUBTFUL:
         p->found.unsure++;
+        p->found.doubtful = pid;
         return;
     case MEMBER:
         p->found.n++;

@@ -48,8 +48,9 @@ struct member_marks {
 };
 
 struct members {
-    size_t n;      // members that live
-    pid_t some;    // one of them, or 0
+    size_t n;       // members that live
+    pid_t some;     // one of them, or 0
+    pid_t doubtful; // one of the following, or 0
     size_t unsure; // processes that could be members for all we may know: they could not be looked at, or are
                    // in a namespace with the right number of which nothing proves that it is the container's
 };

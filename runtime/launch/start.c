@@ -48,13 +48,14 @@ struct spec *launch_spec_with_hooks(const struct state_dir *dir, const char *kin
     return config_parse(text, size, a, err);
 }
 
-static int already(enum state_status status, const struct state *state, struct error *err) {
+static int already(const struct state_dir *dir, enum state_status status, const struct state *state,
+                   struct error *err) {
     switch (status) {
     case STATE_RUNNING:
         return error_set(err, "start.not-created", 0, "cannot start an already running container");
     case STATE_STOPPED:
         error_set(err, "start.not-created", 0, "cannot start a container that has stopped");
-        return launch_hint_leftovers(state, err);
+        return launch_hint_leftovers(dir, state, err);
     case STATE_PAUSED:
         return error_set(err, "start.not-created", 0, "cannot start a container in the paused state");
     default:
@@ -105,7 +106,7 @@ static int destroy(struct state_dir *dir, const struct state *state, struct aren
 int launch_start(struct state_dir *dir, const struct state *state, struct arena *a, struct error *err) {
     enum state_status status = state_status(dir, state);
     if (status != STATE_CREATED)
-        return already(status, state, err);
+        return already(dir, status, state, err);
     if (state->no_process)
         return error_set_at(err, "start.no-process", 0, "/process", "container %s has no process to start",
                             state->id);
@@ -120,12 +121,12 @@ int launch_start(struct state_dir *dir, const struct state *state, struct arena 
     }
     cleanup_fd int connection = state_connect_start_socket(dir->fd);
     if (connection < 0)
-        return already(state_status(dir, state), state, err);
+        return already(dir, state_status(dir, state), state, err);
     if (message_send(connection, MESSAGE_GO, 0, -1) < 0)
         return error_set(err, "start.failed", errno, "release init of container %s", state->id);
     switch (await_exec(connection, state, err)) {
     case NOT_OURS:
-        return already(state_status(dir, state), state, err);
+        return already(dir, state_status(dir, state), state, err);
     case STEP_FAILED:
         return destroy(dir, state, a);
     case EXECVE_FAILED:

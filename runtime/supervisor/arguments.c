@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A supervisor's command line: NAME LABEL ROLE PAYLOAD LISTEN LINK CHANNEL READY
+// A supervisor's command line: NAME LABEL ROLE PAYLOAD LISTEN LINK CHANNEL READY DIR
 #include "config.h"
 
 #include "runtime/supervisor/arguments.h"
@@ -13,7 +13,7 @@
 enum { NUMBERS = 2, N_NUMBERS = ARGUMENTS - NUMBERS };
 
 void arguments_format(const struct supervisor *s, struct arguments *out) {
-    const int numbers[N_NUMBERS] = { s->role, s->payload, s->listen, s->link, s->channel, s->ready };
+    const int numbers[N_NUMBERS] = { s->role, s->payload, s->listen, s->link, s->channel, s->ready, s->dir };
     out->argv[0] = (char *)SUPERVISOR_NAME;
     out->argv[1] = (char *)(s->label ? s->label : "-");
     for (int i = 0; i < N_NUMBERS; i++) {
@@ -40,6 +40,7 @@ int arguments_parse(int argc, char **argv, struct supervisor *out) {
         .link = (int)n[3],
         .channel = (int)n[4],
         .ready = (int)n[5],
+        .dir = (int)n[6],
     };
     return 0;
 }

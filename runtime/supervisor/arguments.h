@@ -7,7 +7,7 @@
 
 #include "runtime/supervisor/supervisor.h"
 
-enum { ARGUMENTS = 8, ARGUMENT_SIZE = 12 };
+enum { ARGUMENTS = 9, ARGUMENT_SIZE = 12 };
 
 struct arguments {
     char numbers[ARGUMENTS][ARGUMENT_SIZE];

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -136,6 +137,10 @@ int supervisor_ask_kill(int state_dirfd, int timeout_ms, struct error *err) {
     // It answers and ends. Best effort: who needs to know waits for its pid.
     (void)readable_until(fd, end);
     return 0;
+}
+
+bool supervisor_was_lost(int state_dirfd) {
+    return faccessat(state_dirfd, SUPERVISOR_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int supervisor_ask_signal(int state_dirfd, enum supervisor_whom whom, int sig, int timeout_ms,

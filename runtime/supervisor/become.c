@@ -59,6 +59,7 @@ int supervisor_exec(const struct supervisor *s, struct error *err) {
         after.link = keep(s->link, &failures);
         after.channel = keep(s->channel, &failures);
         after.ready = keep(s->ready, &failures);
+        after.dir = keep(s->dir, &failures);
         arguments_format(&after, &args);
         if (failures == 0)
             fexecve(s->image, args.argv, no_env);
@@ -67,6 +68,7 @@ int supervisor_exec(const struct supervisor *s, struct error *err) {
         fd_close(&after.link);
         fd_close(&after.channel);
         fd_close(&after.ready);
+        fd_close(&after.dir);
         errno = saved;
     }
     failed(err, "execute the image");
@@ -80,7 +82,7 @@ static int become_mirror(const struct supervisor *s, pid_t child, int channel, s
     mirror.role = SUPERVISOR_MIRROR;
     mirror.payload = child;
     mirror.channel = channel;
-    mirror.listen = mirror.link = -1;
+    mirror.listen = mirror.link = mirror.dir = -1;
     supervisor_exec(&mirror, err);
     (void)kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
@@ -110,7 +112,7 @@ int supervisor_split(struct supervisor *s, struct error *err) {
         _exit(1);
     s->role = SUPERVISOR_EXEC;
     s->channel = fd_steal(&execs);
-    s->listen = -1;
+    s->listen = s->dir = -1;
     return 0;
 }
 

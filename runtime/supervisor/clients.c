@@ -20,6 +20,7 @@ void clients_init(struct clients *c, int listen_fd) {
     c->listen = listen_fd;
     c->paused_until = 0;
     c->used = c->links = c->left_below = 0;
+    c->lost = false;
     if (listen_fd < 0)
         return;
     (void)fcntl(listen_fd, F_SETFL, O_NONBLOCK);
@@ -28,8 +29,10 @@ void clients_init(struct clients *c, int listen_fd) {
 }
 
 static void let_go(struct clients *c, struct client *x) {
-    if (x->state == CLIENT_LINK)
+    if (x->state == CLIENT_LINK) {
         c->links--;
+        c->lost = c->lost || !x->done;
+    }
     x->state = CLIENT_FREE;
     close(x->fd);
     fd_close(&x->pidfd);
@@ -89,7 +92,7 @@ static void take_request(struct clients *c, struct client *x, clients_fn fn, voi
         c->links++;
 }
 
-// An exec supervisor says who it is, and at the end what it could not kill; its own end says that it is done.
+// An exec supervisor says who it is, and at the end that it is done, or what it could not kill.
 static void take_from_link(struct clients *c, struct client *x) {
     struct answer a;
     ssize_t n = recv(x->fd, &a, sizeof(a), MSG_DONTWAIT | MSG_TRUNC);
@@ -99,6 +102,8 @@ static void take_from_link(struct clients *c, struct client *x) {
         let_go(c, x);
     else if (a.left > 0)
         c->left_below += (size_t)a.left;
+    else if (a.pid == 0)
+        x->done = true;
     else if (a.pid > 0 && x->pidfd < 0)
         x->pidfd = sys_pidfd_open(a.pid, 0);
 }

@@ -5,6 +5,7 @@
 #define NOOK_RUNTIME_SUPERVISOR_CLIENTS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct client {
     int32_t pidfd; // of a linked supervisor that has said who it is, else -1
     enum client_state state;
     int64_t since; // ms
+    bool done;     // a linked supervisor has said that nothing of its own is left
 };
 
 struct clients {
@@ -34,6 +36,7 @@ struct clients {
     int64_t paused_until; // no descriptors left: accept(2) again later
     size_t used, links;   // list[used...] are free
     size_t left_below;    // processes that linked supervisors could not end
+    bool lost;            // one of those has ended without a word: it was killed
     struct client list[CLIENTS];
 };
 

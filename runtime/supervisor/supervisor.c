@@ -49,6 +49,7 @@ struct supervision {
     struct answer result;
 
     int signal_fd;
+    int dir;     // CONTAINER: where its socket is, or -1
     int link;    // EXEC: to the container's supervisor
     bool alone;  // EXEC: that one has ended, or wants us to end
     int channel; // EXEC, MIRROR: to the other one, or -1
@@ -136,8 +137,11 @@ static void finish(struct supervision *v) {
         v->result.left = (int32_t)v->clients.left_below;
         v->result.err = EBUSY;
     }
+    if (v->dir >= 0 && v->result.left == 0 && !v->clients.lost)
+        (void)unlinkat(v->dir, SUPERVISOR_SOCKET, 0);
     clients_close(&v->clients, now_ms(), decide, v);
     clients_answer(&v->clients, &v->result);
+    tell_link(v, &v->result);
     if (v->role == SUPERVISOR_EXEC)
         _exit(0);
     end_like(v->status);
@@ -331,6 +335,7 @@ static int set_up(struct supervision *v, const struct supervisor *s) {
     v->link = s->link;
     v->alone = s->link < 0;
     v->channel = s->channel;
+    v->dir = s->dir;
     v->nap = SHORTEST_NAP;
     v->result.magic = PROTOCOL_MAGIC;
     v->signal_fd = take_signals();

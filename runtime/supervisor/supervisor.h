@@ -35,6 +35,7 @@
 #ifndef NOOK_RUNTIME_SUPERVISOR_SUPERVISOR_H
 #define NOOK_RUNTIME_SUPERVISOR_SUPERVISOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lib/error.h"
@@ -52,6 +53,7 @@ struct supervisor {
     int image;         // supervisor_open_image()
     int listen;        // CONTAINER: bound and listening SUPERVISOR_SOCKET
     int link;          // EXEC: supervisor_join()
+    int dir;           // CONTAINER: the state directory, from which it takes its socket when nothing is left
     int channel;       // EXEC, MIRROR: between the two; supervisor_split() sets it
     int ready;         // a pipe or socket to which one byte is written once it is not dumpable any more
 };
@@ -91,6 +93,10 @@ int supervisor_main(int argc, char **argv);
 // gone, and the supervisor with it. 0: done. 1: nobody listens there. -1 with *err: "kill.timeout" (it names
 // how many are left), or what else went wrong.
 int supervisor_ask_kill(int state_dirfd, int timeout_ms, struct error *err);
+
+// Of one that nobody listens to any more: did it end before its work was done? Then it has left its socket,
+// and perhaps processes. One that was not killed has proved that there are none.
+bool supervisor_was_lost(int state_dirfd);
 
 enum supervisor_whom { SUPERVISOR_PAYLOAD, SUPERVISOR_ALL };
 

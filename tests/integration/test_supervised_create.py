@@ -226,6 +226,28 @@ def test_delete_refuses(orphaned):
     orphaned.nothing_left(0)
 
 
+@pytest.mark.parametrize("place", ["E"], indirect=True)
+def test_what_cannot_be_looked_at_is_told(placed_box, place):
+    """Without CAP_SYS_PTRACE and namespaces, who has changed its ids is out of sight: then the end cannot be proved."""
+    box = supervise(placed_box, "bare").caps("CAP_SETUID", "CAP_SETGID").args("/bin/probe", "shape", "user")
+    box.nook.globals.remove("--cgroup-manager=disabled")
+    with Witness() as witness:
+        for lost in (False, True):
+            witness.text = b""
+            box.create(stdout=witness.writer).start()
+            witness.hear()
+            if not lost:
+                box.kill("KILL").delete()  # without a word: its supervisor has proved it
+                continue
+            kill_supervisor(box)
+            daemon, = kill_set.marked(box.id)
+            result = box.nook("delete", box.id)
+            assert (result.rc, result.out) == (0, "") and result.err.count("\n") == 1, result
+            assert "its supervisor was killed, and 1 processes cannot be looked at here" in result.err, result
+            os.kill(daemon, signal.SIGKILL)
+    box.nothing_left()
+
+
 def test_create_refuses_the_id(orphaned):
     orphaned.try_create().fails("container with given ID already exists")
 

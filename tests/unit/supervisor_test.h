@@ -117,6 +117,7 @@ static struct tree tree_start_after(payload_fn fn, before_fn before) {
                             .listen = state_listen_socket(t.dir, SUPERVISOR_SOCKET),
                             .link = -1,
                             .channel = -1,
+                            .dir = t.dir,
                             .ready = ready[1] };
     assert_true(s.listen >= 0);
     t.supervisor = fork();

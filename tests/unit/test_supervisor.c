@@ -18,7 +18,7 @@
 #include "runtime/supervisor/protocol.h"
 
 struct held {
-    int nulls, sockets, procs, signals, others;
+    int nulls, sockets, procs, signals, dirs, others;
 };
 
 static struct held look_at_descriptors(pid_t pid) {
@@ -40,6 +40,8 @@ static struct held look_at_descriptors(pid_t pid) {
             h.procs++;
         else if (strcmp(target, "anon_inode:[signalfd]") == 0)
             h.signals++;
+        else if (strncmp(target, "/tmp/nook-unit-supervisor.", 26) == 0)
+            h.dirs++;
         else
             h.others++;
     }
@@ -57,6 +59,7 @@ static void check_descriptors(pid_t pid) {
     assert_int_equal(h.sockets, 1);
     assert_int_equal(h.procs, 2);
     assert_int_equal(h.signals, 1);
+    assert_int_equal(h.dirs, 1);
     assert_int_equal(h.others, 0);
 }
 
@@ -84,6 +87,29 @@ static void exit_codes(void **state) {
         assert_exited(await(t.supervisor), codes[i]);
         tree_close(&t);
     }
+}
+
+// Its socket stays behind it only when it could not do its work.
+static void socket_tells_how_it_ended(void **state) {
+    (void)state;
+    planned = 0;
+    struct tree t = tree_start(end_as_planned);
+    assert_exited(await(t.supervisor), 0);
+    assert_false(supervisor_was_lost(t.dir));
+    tree_close(&t);
+    t = tree_start(plain);
+    tree_hear(&t);
+    assert_true(supervisor_was_lost(t.dir)); // as long as it lives
+    check_rc(supervisor_ask_kill(t.dir, LIMIT_MS, &error), 0);
+    assert_false(supervisor_was_lost(t.dir));
+    await(t.supervisor);
+    tree_close(&t);
+    t = tree_start(plain);
+    tree_hear(&t);
+    kill(t.supervisor, SIGKILL);
+    await(t.supervisor);
+    assert_true(supervisor_was_lost(t.dir));
+    tree_close(&t);
 }
 
 static void deaths(void **state) {
@@ -669,6 +695,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         clean_test(exit_codes),
         clean_test(deaths),
+        clean_test(socket_tells_how_it_ended),
         clean_test(signals),
         clean_test(asked_signals),
         clean_test(kill_set),

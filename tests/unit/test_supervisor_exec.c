@@ -32,6 +32,7 @@ static struct exec exec_start(const struct tree *container, payload_fn fn) {
                             .listen = -1,
                             .link = supervisor_join(container->dir, LIMIT_MS, &error),
                             .channel = -1,
+                            .dir = -1,
                             .ready = ready[1] };
     if (s.link < 0)
         fail_msg("join: %s", error.msg);
@@ -224,6 +225,7 @@ static void payload_ends(void **state) {
     // It waited for that.
     assert_true(tree_is_gone(&x.t, 0));
     assert_killed(await(x.mirror), SIGKILL);
+    assert_false(supervisor_was_lost(t.dir));
     exec_close(&x);
     tree_close(&t);
 }
@@ -258,7 +260,10 @@ static void exec_supervisor_is_killed(void **state) {
     exec_close(&x);
     // The container does not mind.
     assert_int_equal(waitpid(t.supervisor, NULL, WNOHANG), 0);
-    end(&t);
+    check_rc(supervisor_ask_kill(t.dir, LIMIT_MS, &error), 0);
+    assert_true(supervisor_was_lost(t.dir)); // but it cannot know what that one has left
+    await(t.supervisor);
+    tree_close(&t);
 }
 
 // By a payload that may signal them.
