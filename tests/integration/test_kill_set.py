@@ -199,7 +199,14 @@ def test_without_ptrace(box):
     """In an engine's default pod there is no CAP_SYS_PTRACE: nobody may look at init, which is not dumpable."""
     supervise(box).caps("CAP_SYS_ADMIN")
     box.nook.prefix = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
-    for end in (by_kill, supervisor_gone):
+    def supervisor_gone_and_others_there(box):
+        """Of whom it may have to say that it cannot look at them."""
+        kill_supervisor(box)
+        assert box.status == "running"
+        box.nook("kill", box.id, "KILL").ok()
+        box.nook("delete", box.id).ok()
+
+    for end in (by_kill, supervisor_gone_and_others_there):
         run_and_end(box, end, *CORE, *UNSHARED)
 
 
