@@ -80,11 +80,14 @@ static int kill_supervised(const struct state_dir *dir, const struct state *stat
         return 0;
     if (members_kill(&members, KILL_LIMIT_MS, &left, err) < 0)
         return -1;
-    if (left.unsure && dir && supervisor_was_lost(dir->fd))
+    if (!dir || !supervisor_was_lost(dir->fd))
+        return 0;
+    members_look_again(&members, &left);
+    if (left.unsure)
         log_notice(
             "container %s: its supervisor was killed, and %zu processes cannot be looked at here: if one "
             "is the container's, it is left (pid %d may be)",
-            state->id, left.unsure, (int)left.doubtful);
+            state->id, left.unsure, (int)left.doubtful[0]);
     return 0;
 }
 

@@ -37,10 +37,11 @@ enum {
     GENERATIONS = 4096,   // of anybody's
     USER_NAMESPACES = 33, // nesting, user_namespaces(7)
     LONGEST_NAP = 32,     // ms
-    NEWEST = 64,          // processes
-    NEWEST_LOOKS = 3,     // that find nobody
-    CHASE = 1000,         // looks, after which the others have their turn
-    EMPTY_PASSES = 3,     // in a row, once somebody was found
+    LOOK_AGAIN_MS = 50,
+    NEWEST = 64,      // processes
+    NEWEST_LOOKS = 3, // that find nobody
+    CHASE = 1000,     // looks, after which the others have their turn
+    EMPTY_PASSES = 3, // in a row, once somebody was found
 };
 
 static const char *const files[N_MEMBER_NAMESPACES] = {
@@ -312,8 +313,9 @@ static void consider(struct pass *p, pid_t pid) {
         return;
     case BLIND:
     case DOUBTFUL:
+        if (p->found.unsure < MEMBERS_DOUBTFUL)
+            p->found.doubtful[p->found.unsure] = pid;
         p->found.unsure++;
-        p->found.doubtful = pid;
         return;
     case MEMBER:
         p->found.n++;
@@ -441,6 +443,28 @@ int members_find(const struct member_identity *id, struct members *out, struct e
 
 int members_kill(const struct member_identity *id, int timeout_ms, struct members *out, struct error *err) {
     return run(id, timeout_ms, true, out, err);
+}
+
+static bool is_doubtful(const struct members *m, pid_t pid) {
+    for (size_t i = 0; i < m->unsure && i < MEMBERS_DOUBTFUL; i++)
+        if (m->doubtful[i] == pid)
+            return true;
+    return false;
+}
+
+void members_look_again(const struct member_identity *id, struct members *out) {
+    struct members now;
+    struct error ignored;
+    size_t kept = 0;
+    if (out->unsure == 0 || out->unsure > MEMBERS_DOUBTFUL)
+        return;
+    poll(NULL, 0, LOOK_AGAIN_MS);
+    if (members_find(id, &now, &ignored) < 0)
+        return;
+    for (size_t i = 0; i < out->unsure; i++)
+        if (is_doubtful(&now, out->doubtful[i]))
+            out->doubtful[kept++] = out->doubtful[i];
+    out->unsure = kept;
 }
 
 // ---------------------------------------------------------------- as text

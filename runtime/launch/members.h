@@ -47,12 +47,14 @@ struct member_marks {
     struct file_id root;
 };
 
+enum { MEMBERS_DOUBTFUL = 32 };
+
 struct members {
-    size_t n;       // members that live
-    pid_t some;     // one of them, or 0
-    pid_t doubtful; // one of the following, or 0
+    size_t n;      // members that live
+    pid_t some;    // one of them, or 0
     size_t unsure; // processes that could be members for all we may know: they could not be looked at, or are
                    // in a namespace with the right number of which nothing proves that it is the container's
+    pid_t doubtful[MEMBERS_DOUBTFUL]; // the first of those
 };
 
 // Makes the identity of a container. The caller is in the namespaces in which nook was called: what is not
@@ -67,6 +69,10 @@ bool members_read(const char *text, struct member_identity *out);
 // Looks for members; we ourselves and our ancestors are none. 0, or -1 with *err ("members.no-proc": there is
 // no procfs to look into; "members.no-identity").
 int members_find(const struct member_identity *id, struct members *out, struct error *err);
+
+// After members_find() or members_kill(): looks again a moment later, and keeps of the unsure only those that
+// still are. Who has just changed its ids, say, cannot be looked at until it executes something.
+void members_look_again(const struct member_identity *id, struct members *out);
 
 // Sends SIGKILL to all members until none is found. The container's own supervisor must have been told to
 // kill, or be dead. 0: none is left; out->unsure may not be 0 even so. -1 with *err: "kill.timeout" and what

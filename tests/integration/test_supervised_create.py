@@ -248,6 +248,25 @@ def test_what_cannot_be_looked_at_is_told(placed_box, place):
     box.nothing_left()
 
 
+@pytest.mark.parametrize("place", ["E"], indirect=True)
+def test_what_passes_is_not_told(placed_box, place):
+    """Others that change their ids there, and execute something, are out of sight for a moment only."""
+    box = supervise(placed_box, "bare").args("/bin/probe", "shape", "daemon")
+    box.nook.globals.remove("--cgroup-manager=disabled")
+    change = "import os, time; os.setuid(1000); time.sleep(0.003)"
+    noise = box.nook.spawn("sh", "-c", f"while :; do /usr/bin/python3 -ISc '{change}'; done", raw=True)
+    for _ in range(20):
+        with Witness() as witness:
+            box.create(stdout=witness.writer).start()
+            witness.hear()
+            kill_supervisor(box)
+            box.delete("--force")
+            assert witness.ends(time.monotonic() + 2 * look.SCALE)
+    noise.popen.kill()
+    noise.wait()
+    wait_until(lambda: not place.left(), what="the others to end")
+
+
 def test_create_refuses_the_id(orphaned):
     orphaned.try_create().fails("container with given ID already exists")
 
