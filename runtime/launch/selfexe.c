@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/magic.h>
 #include <linux/memfd.h>
 #include <linux/prctl.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lib/environment.h"
@@ -201,11 +203,11 @@ static int hide_environment(struct error *err) {
 
 int selfexe_protect(char **argv, int *image, struct error *err) {
     *image = -1;
-    struct statvfs fs;
-    if (statvfs(own_image, &fs) < 0)
+    struct statfs fs;
+    if (statfs(own_image, &fs) < 0)
         return error_set(err, "self.unprotected", errno, "cannot find the running binary: stat %s",
                          own_image);
-    if ((fs.f_flag & ST_RDONLY) || is_sealed())
+    if ((fs.f_flags & ST_RDONLY) || (fs.f_type == TMPFS_MAGIC && is_sealed()))
         return hide_environment(err);
 
     cleanup_fd int tree = read_only_clone();
