@@ -3,8 +3,9 @@
 """Measures nook beside the crun and runc that are installed, and beside `floor`, the lower bound. `chroot` is nook
 with --isolation=chroot.
 
-All run the same bundle, in one go and interleaved: round by round each runtime once, the first one changing, so that
-what else the machine does hits all alike. Times are wall-clock from before the spawn until after the wait, taken by
+All run the same bundle, in one go and interleaved: round by round each runtime once, in an order drawn anew each time, so
+that what else the machine does hits all alike, and so does what the one before has left to the kernel (runc's end is felt
+by who comes next). Times are wall-clock from before the spawn until after the wait, taken by
 `stopwatch` (a small static program); the table gives medians.
 
 It works in a private mount namespace. On a hybrid cgroup host it unmounts the v2 hierarchy there, because Debian 12's
@@ -20,6 +21,7 @@ import contextlib
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -54,7 +56,7 @@ class Trouble(Exception):
 
 class Stopwatch:
     def __init__(self, program, stderr_path):
-        self.stderr_path = stderr_path
+        self.program, self.stderr_path = program, stderr_path
         self.stderr = open(stderr_path, "ab")
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
                                         text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
@@ -230,6 +232,7 @@ class Floor:
 def measure_all(runtimes, rounds, skip_seccomp):
     samples = {row: {} for row, *_ in ROWS}
     failed = {}
+    order = random.Random(1)
     for runtime in runtimes:
         try:
             runtime.start_sleeper()
@@ -241,8 +244,7 @@ def measure_all(runtimes, rounds, skip_seccomp):
         present = [r for r in runtimes if r.name not in failed and (row == "run" or r.name not in RUN_ONLY)]
         print(f"  {title} ...", file=sys.stderr, flush=True)
         for turn in range(-3, rounds):  # three rounds to warm up
-            shift = turn % len(present) if present else 0
-            for runtime in present[shift:] + present[:shift]:
+            for runtime in order.sample(present, len(present)):
                 if runtime.name in failed:
                     continue
                 try:
@@ -255,6 +257,13 @@ def measure_all(runtimes, rounds, skip_seccomp):
                     if row == "run":
                         samples["rss"].setdefault(runtime.name, []).append(kib / 1024)
     return samples, failed
+
+
+def empty_start(watch):
+    """Milliseconds that a static program takes which does nothing (stopwatch, with nothing to read). Everybody pays it
+    for each program that begins, the runtime and the container's; where a hypervisor traps CPUID, of which libc's start
+    makes some fifty, it is most of the time of `state`."""
+    return statistics.median(watch.run([watch.program])[0] for _ in range(40))
 
 
 def quartiles(values):
@@ -407,6 +416,7 @@ def main():
         if "nook" in programs:
             runtimes.insert(2, Runtime("chroot", programs["nook"], top, watch, bundles, ["--isolation=chroot"]))
         begin = time.monotonic()
+        empty = empty_start(watch)
         samples, failed = measure_all(runtimes, options.rounds, "seccomp" not in bundles)
         seconds = time.monotonic() - begin
     finally:
@@ -422,7 +432,8 @@ def main():
     subtitle = f"{options.rounds} rounds, interleaved; Linux {host['kernel']}, {host['cpus']} CPUs; " + ", ".join(
         versions[n] for n in names if n in versions)
     result = {"host": host, "rounds": options.rounds, "seconds": round(seconds, 1), "versions": versions,
-              "rows": summary, "failed": failed, "goals": [{"goal": g, "reached": ok} for g, ok in goals(summary)]}
+              "empty_start_ms": round(empty, 3), "rows": summary, "failed": failed,
+              "goals": [{"goal": g, "reached": ok} for g, ok in goals(summary)]}
     with open(os.path.join(options.out, "bench.json"), "w") as f:
         json.dump(result, f, indent=2)
         f.write("\n")
@@ -432,6 +443,7 @@ def main():
         f.write(table(summary, names, markdown=True) + "\n")
     print(table(summary, names, markdown=False))
     print(f"\n{subtitle}\n")
+    print(f"A static program that does nothing takes {empty:.2f} ms here: the runtime takes it, and the container's program.\n")
     for text, reached in goals(summary):
         print(("reached  " if reached else "MISSED   ") + text)
     for name, why in failed.items():
