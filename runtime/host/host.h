@@ -58,8 +58,8 @@ struct host {
 // -1 with the error set when /proc is unusable; a host without cgroups is no error.
 int host_probe(struct host *h, const char *controllers, struct arena *a, struct error *err);
 
-// All but the cgroups, for who needs none (exec, state).
-int host_probe_identity(struct host *h, struct error *err);
+// Our own permitted capabilities alone, for who needs no more (exec).
+int host_probe_permitted(uint64_t *permitted, struct error *err);
 
 // The cgroup part alone; h->below_own must be set before. 0, or -1 with the error set.
 int host_probe_cgroups(struct host_cgroups *h, const char *controllers, struct arena *a, struct error *err);

@@ -51,8 +51,9 @@ static int take_descriptor(struct msghdr *msg) {
     return -2;
 }
 
-static int await(int sock, int timeout_ms) {
-    struct pollfd p = { .fd = sock, .events = POLLIN };
+// POLLHUP, which poll() always tells, ends the wait as well.
+static int await(int sock, short events, int timeout_ms) {
+    struct pollfd p = { .fd = sock, .events = events };
     int n;
     do
         n = poll(&p, 1, timeout_ms);
@@ -64,10 +65,14 @@ static int await(int sock, int timeout_ms) {
     return n < 0 ? -1 : 0;
 }
 
+bool message_await_end(int sock, int timeout_ms) {
+    return await(sock, 0, timeout_ms) == 0;
+}
+
 int message_receive(int sock, struct message *out, int *fd, int timeout_ms) {
     if (fd)
         *fd = -1;
-    if (timeout_ms >= 0 && await(sock, timeout_ms) < 0)
+    if (timeout_ms >= 0 && await(sock, POLLIN, timeout_ms) < 0)
         return -1;
     union {
         struct cmsghdr align;

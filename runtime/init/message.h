@@ -5,6 +5,7 @@
 #ifndef NOOK_RUNTIME_INIT_MESSAGE_H
 #define NOOK_RUNTIME_INIT_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/error.h"
@@ -47,5 +48,9 @@ int message_send_error(int sock, enum message_type type, const struct error *err
 // is expected. timeout_ms -1 waits for ever. 1 = received, 0 = end of file, -1 with errno (EPROTO: not one of
 // our records, ETIMEDOUT).
 int message_receive(int sock, struct message *out, int *fd, int timeout_ms);
+
+// Waits until the other end is closed (true), or for so long; what it says meanwhile is still to be received.
+// For who has nothing to do at each message: a receiver that is woken takes the sender's CPU.
+bool message_await_end(int sock, int timeout_ms);
 
 #endif

@@ -32,11 +32,11 @@
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
 
-enum { SUPERVISOR_LIMIT_MS = 10 * 1000 };
+enum { SUPERVISOR_LIMIT_MS = 10 * 1000, QUIET_MS = 100 };
 
 struct execution {
     const struct exec_request *request;
-    struct host own; // who we are
+    uint64_t permitted; // our own capabilities
     struct plan *plan;
     struct proc_handle container; // its init
     struct nsset namespaces;
@@ -65,7 +65,7 @@ static bool pivoted(const struct exec_request *r) {
 // Who has no power over our own user namespace can only enter the PID namespace from within the one that owns
 // it.
 static bool through_user_namespace(const struct execution *x) {
-    return (x->request->state->namespaces & CLONE_NEWUSER) && !(x->own.permitted & (1ULL << CAP_SYS_ADMIN));
+    return (x->request->state->namespaces & CLONE_NEWUSER) && !(x->permitted & (1ULL << CAP_SYS_ADMIN));
 }
 
 // Who shares the container's PID namespace is seen by its processes, and those with CAP_SYS_PTRACE over us
@@ -82,11 +82,13 @@ static bool parent_joins(const struct exec_request *r) {
 static void settle_oom_score(struct execution *x) {
     char text[16];
     int64_t now;
+    if (!x->process.has_oom_score_adj)
+        return;
     ssize_t n = fd_read_small(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof(text));
     if (n > 0 && text[n - 1] == '\n')
         text[n - 1] = '\0';
     bool same = n > 0 && str_to_i64(text, -1000, 1000, &now) && now == x->process.oom_score_adj;
-    x->set_oom_score = x->process.has_oom_score_adj && !same;
+    x->set_oom_score = !same;
     x->process.has_oom_score_adj = false;
 }
 
@@ -100,7 +102,7 @@ static bool denies_groups(const struct state *state) {
 
 static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    if (host_probe_identity(&x->own, err) < 0)
+    if (host_probe_permitted(&x->permitted, err) < 0)
         return -1;
     // What the parent has joined already is not joined by the child. The cgroup namespace is the child's:
     // nobody in it could make a process in the container's cgroup, where we are not (nsdelegate in
@@ -124,8 +126,8 @@ static int make_plan(struct execution *x, struct error *err) {
         .supervised = state_is_supervised(r->state),
         .chrooted = is_weaker && !pivoted(r),
         .image_dev = r->state->isolation && str_eq(r->state->isolation, "bare"),
-        .admin = !is_weaker || (r->state->namespaces & CLONE_NEWUSER) ||
-                 (x->own.permitted & (1ULL << CAP_SYS_ADMIN)),
+        .admin =
+            !is_weaker || (r->state->namespaces & CLONE_NEWUSER) || (x->permitted & (1ULL << CAP_SYS_ADMIN)),
         .console_socket = r->console_socket,
         .pid_file = r->pid_file,
     };
@@ -358,6 +360,10 @@ static int make(struct execution *x, struct error *err) {
         .answer = answer,
         .arg = x,
     };
+    // Nothing is asked: the end tells that the program runs, and while it begins, the kernel takes our
+    // image's mount down, for which we have to wait.
+    if (!x->init.commit)
+        message_await_end(x->sock, QUIET_MS);
     if (monitor_until(&m, MESSAGE_READY, err) < 0)
         return -1;
     fd_close(&x->image);
@@ -376,12 +382,10 @@ static int make(struct execution *x, struct error *err) {
     return pid_file ? pidfile_write(pid_file, x->child.pid, err) : 0;
 }
 
-static void close_execution(struct execution *x) {
-    foreground_end(&x->foreground);
+// What the process needed to be made.
+static void close_finished(struct execution *x) {
     fd_close(&x->sock);
-    fd_close(&x->terminal);
     fd_close(&x->image);
-    fd_close(&x->child.pidfd);
     fd_close(&x->child.init_pidfd);
     fd_close(&x->supervisor_ready);
     close_supervisor(x);
@@ -391,7 +395,15 @@ static void close_execution(struct execution *x) {
     fd_close(&x->init.console_sock);
     if (x->n_places)
         cgroup_join_close(&x->cgroup);
+    x->n_places = 0;
     rootfs_close(&x->init.rootfs);
+}
+
+static void close_execution(struct execution *x) {
+    close_finished(x);
+    foreground_end(&x->foreground);
+    fd_close(&x->terminal);
+    fd_close(&x->child.pidfd);
 }
 
 int launch_exec(const struct exec_request *request, struct arena *a, struct error *err) {
@@ -424,6 +436,7 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         proc_wait(&child, 10000);
         waitpid(x.child.pid, NULL, WNOHANG);
     } else if (rc == 0 && !request->detach) {
+        close_finished(&x);
         rc = foreground_wait(&x.foreground, x.child.pidfd, x.child.pid, fd_steal(&x.terminal), err);
     }
     struct error trace_error;

@@ -184,6 +184,19 @@ static void not_a_socket(void **state) {
     assert_int_equal(message_send(null, MESSAGE_GO, 0, -1), -1);
 }
 
+static void end_is_no_message(void **state) {
+    (void)state;
+    struct message m;
+    assert_int_equal(message_send(pair[0], MESSAGE_READY, 7, -1), 0);
+    assert_false(message_await_end(pair[1], 20));
+    fd_close(&pair[0]);
+    assert_true(message_await_end(pair[1], 10000));
+    assert_int_equal(message_receive(pair[1], &m, NULL, 1000), 1);
+    assert_int_equal(m.type, MESSAGE_READY);
+    assert_int_equal(m.value, 7);
+    assert_int_equal(message_receive(pair[1], &m, NULL, 1000), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_pair, close_pair)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -191,7 +204,7 @@ int main(void) {
         TEST(a_descriptor),   TEST(unexpected_descriptors_are_closed),
         TEST(wrong_sizes),    TEST(wrong_message_with_a_descriptor),
         TEST(end_of_file),    TEST(time_out),
-        TEST(not_a_socket),
+        TEST(not_a_socket),   TEST(end_is_no_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
