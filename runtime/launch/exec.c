@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -100,6 +101,46 @@ static bool denies_groups(const struct state *state) {
     return n > 0 && str_starts(text, "deny");
 }
 
+// `id` if it exists in the process's user namespace, else the first that does: what create chose.
+// user_namespaces(7)
+static uint32_t existing_id(pid_t pid, const char *map, uint32_t id) {
+    char path[64], text[4096];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, map);
+    if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0)
+        return id;
+    // "first outside size" a line
+    uint32_t chosen = id;
+    bool any = false;
+    for (char *at = text + strspn(text, " "); *at >= '0' && *at <= '9'; at += strspn(at, " \n")) {
+        uint32_t first = (uint32_t)strtoul(at, &at, 10);
+        (void)strtoul(at, &at, 10);
+        uint32_t size = (uint32_t)strtoul(at, &at, 10);
+        if (id - first < size)
+            return id;
+        chosen = any ? chosen : first;
+        any = true;
+    }
+    return chosen;
+}
+
+// The config's user may not exist there (user.unmapped, which create has told): then the container's other
+// processes run as somebody else, too. Another user that is asked for is refused by the kernel.
+static void settle_user(struct execution *x) {
+    const struct exec_request *r = x->request;
+    struct spec_user *user = &x->process.user;
+    const struct spec_user *own = r->spec->process ? &r->spec->process->user : user;
+    pid_t payload = state_payload(r->state).pid;
+    uint32_t uid = user->uid, gid = user->gid;
+    if (uid == own->uid)
+        user->uid = existing_id(payload, "uid_map", uid);
+    if (gid == own->gid)
+        user->gid = existing_id(payload, "gid_map", gid);
+    if (user->uid != uid || user->gid != gid)
+        log_warning("the process runs as %u:%u: %u:%u does not exist here", user->uid, user->gid, uid, gid);
+    if (denies_groups(r->state))
+        user->n_additional_gids = 0;
+}
+
 static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     if (host_probe_permitted(&x->permitted, err) < 0)
@@ -115,8 +156,8 @@ static int make_plan(struct execution *x, struct error *err) {
     settle_oom_score(x);
     // Full isolation without a mount namespace is what its config asks for.
     bool is_weaker = r->state->isolation && !str_eq(r->state->isolation, "oci");
-    if (is_weaker && denies_groups(r->state))
-        x->process.user.n_additional_gids = 0;
+    if (is_weaker)
+        settle_user(x);
     struct plan_exec_request request = {
         .process = &x->process,
         .namespaces = joined,
