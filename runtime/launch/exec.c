@@ -253,36 +253,15 @@ static int open_cgroups(struct execution *x, struct error *err) {
 // waits.
 static int prepare_supervisor(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    int ready[2];
     if (!state_is_supervised(r->state))
         return 0;
-    x->supervisor = (struct supervisor){ .role = SUPERVISOR_EXEC,
-                                         .label = r->state->id,
-                                         .listen = -1,
-                                         .dir = -1,
-                                         .channel = -1,
-                                         .image = -1,
-                                         .ready = -1 };
     x->clone.supervisor = &x->supervisor;
+    if (supervisor_prepare(&x->supervisor, SUPERVISOR_EXEC, r->state->id, &x->supervisor_ready, err) < 0)
+        return -1;
     x->supervisor.link = supervisor_join(r->dir->fd, SUPERVISOR_LIMIT_MS, err);
     if (x->supervisor.link < 0)
         return str_eq(err->code, "exec.stopped") ? launch_hint_leftovers(r->dir, r->state, err) : -1;
-    x->supervisor.image = supervisor_open_image(err);
-    if (x->supervisor.image < 0)
-        return -1;
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return error_set(err, "supervisor.failed", errno, "make a pipe");
-    x->supervisor_ready = ready[0];
-    x->supervisor.ready = ready[1];
     return 0;
-}
-
-static void close_supervisor(struct execution *x) {
-    if (!x->clone.supervisor)
-        return;
-    fd_close(&x->supervisor.link);
-    fd_close(&x->supervisor.image);
-    fd_close(&x->supervisor.ready);
 }
 
 static int get_seccomp(struct execution *x, struct error *err) {
@@ -372,7 +351,8 @@ static int spawn(struct execution *x, struct error *err) {
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
-    close_supervisor(x);
+    if (x->clone.supervisor)
+        supervisor_close(&x->supervisor);
     // Back to our own files: a pid file is still to be written.
     if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0 && rc == 0)
         rc = error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
@@ -429,7 +409,8 @@ static void close_finished(struct execution *x) {
     fd_close(&x->image);
     fd_close(&x->child.init_pidfd);
     fd_close(&x->supervisor_ready);
-    close_supervisor(x);
+    if (x->clone.supervisor)
+        supervisor_close(&x->supervisor);
     nsset_close(&x->namespaces);
     proc_release(&x->container);
     fd_close(&x->init.container_root);
