@@ -135,10 +135,34 @@ struct pass {
     struct file_id own_mount; // and our mount namespace
     pid_t spared[ANCESTORS];  // we and our ancestors
     size_t n_spared;
-    unsigned proved; // bits of the namespaces that are the container's beyond doubt
+    // The container's beyond doubt: who has the number is in it. Held open, so that no other namespace can
+    // get the number when the last process of this one dies; else -1.
+    int held[N_MEMBER_NAMESPACES];
+    bool root_tells; // the container's root is not our own, which all have
     bool kill;
     struct members found;
 };
+
+static unsigned held_bits(const struct pass *p) {
+    unsigned bits = 0;
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        bits |= p->held[i] >= 0 ? 1U << i : 0;
+    return bits;
+}
+
+// The process is a member: so are all who are in its namespaces.
+static void hold(struct pass *p, pid_t pid, unsigned numbers) {
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++) {
+        struct stat st;
+        if (!(numbers & 1U << i) || p->held[i] >= 0)
+            continue;
+        p->held[i] = open_namespace(p->proc, pid, i);
+        if (p->held[i] >= 0 &&
+            (fstat(p->held[i], &st) < 0 ||
+             !file_id_equal((struct file_id){ st.st_dev, st.st_ino }, p->namespaces[i].file)))
+            fd_close(&p->held[i]);
+    }
+}
 
 enum verdict {
     OTHER,
@@ -292,9 +316,10 @@ static enum verdict judge(struct pass *p, pid_t pid) {
     // A container that was made later, of another isolation, in a root with the number of one that is gone?
     if (e.elsewhere)
         return DOUBTFUL;
-    if (e.root)
-        p->proved |= e.numbers;
-    return e.root || (e.numbers & p->proved) ? MEMBER : DOUBTFUL;
+    bool rooted = e.root && p->root_tells;
+    if (rooted)
+        hold(p, pid, e.numbers);
+    return rooted || (e.numbers & held_bits(p)) ? MEMBER : DOUBTFUL;
 }
 
 static void end_member(struct pass *p, pid_t pid) {
@@ -369,8 +394,8 @@ static void look_at_newest(struct pass *p) {
 
 // What is proved by a process that the walk finds late counts for those before it, too.
 static int look(struct pass *p, struct error *err) {
-    p->proved = 0;
-    if (walk(p, err) < 0 || (p->proved && p->found.unsure && walk(p, err) < 0))
+    unsigned before = held_bits(p);
+    if (walk(p, err) < 0 || (held_bits(p) != before && p->found.unsure && walk(p, err) < 0))
         return -1;
     look_at_newest(p);
     return 0;
@@ -399,14 +424,34 @@ static bool begin(struct pass *p, const struct member_identity *id) {
         if (!procfs_stat(p->proc, pid, &line))
             break;
     }
-    return !p->bare || (id->root.ino && procfs_file(p->proc, getpid(), "root", &own) == 0 &&
-                        !file_id_equal(own, id->root));
+    p->root_tells =
+        id->root.ino && procfs_file(p->proc, getpid(), "root", &own) == 0 && !file_id_equal(own, id->root);
+    return !p->bare || p->root_tells;
+}
+
+static int run_passes(struct pass *p, int timeout_ms, struct members *out, struct error *err) {
+    int64_t end = now_ms() + timeout_ms;
+    int empty = EMPTY_PASSES - 1;
+    for (int nap = 1;; nap = nap < LONGEST_NAP ? nap * 2 : nap) {
+        if (look(p, err) < 0)
+            return -1;
+        *out = p->found;
+        empty = p->found.n ? 0 : empty + 1;
+        if (!p->kill || empty >= EMPTY_PASSES)
+            return 0;
+        if (now_ms() >= end && p->found.n)
+            break;
+        if (p->found.n)
+            poll(NULL, 0, nap);
+    }
+    error_set(err, "kill.timeout", 0, "%zu processes of the container still run %d s after SIGKILL", out->n,
+              timeout_ms / 1000);
+    return error_hint(err, "they may be in uninterruptible sleep: see /proc/%d/stack", (int)out->some);
 }
 
 static int run(const struct member_identity *id, int timeout_ms, bool kill_, struct members *out,
                struct error *err) {
-    int64_t end = now_ms() + timeout_ms;
-    struct pass p = { .kill = kill_ };
+    struct pass p = { .kill = kill_, .held = { -1, -1, -1 } };
     *out = (struct members){ 0 };
     // Whatever it was: it did not live through a reboot.
     if (!str_eq(id->payload.boot_id, proc_boot_id()))
@@ -417,22 +462,10 @@ static int run(const struct member_identity *id, int timeout_ms, bool kill_, str
     p.proc = proc;
     if (!begin(&p, id))
         return no_identity(err);
-    int empty = EMPTY_PASSES - 1;
-    for (int nap = 1;; nap = nap < LONGEST_NAP ? nap * 2 : nap) {
-        if (look(&p, err) < 0)
-            return -1;
-        *out = p.found;
-        empty = p.found.n ? 0 : empty + 1;
-        if (!kill_ || empty >= EMPTY_PASSES)
-            return 0;
-        if (now_ms() >= end && p.found.n)
-            break;
-        if (p.found.n)
-            poll(NULL, 0, nap);
-    }
-    error_set(err, "kill.timeout", 0, "%zu processes of the container still run %d s after SIGKILL", out->n,
-              timeout_ms / 1000);
-    return error_hint(err, "they may be in uninterruptible sleep: see /proc/%d/stack", (int)out->some);
+    int rc = run_passes(&p, timeout_ms, out, err);
+    for (int i = 0; i < N_MEMBER_NAMESPACES; i++)
+        fd_close(&p.held[i]);
+    return rc;
 }
 
 int members_find(const struct member_identity *id, struct members *out, struct error *err) {

@@ -19,6 +19,9 @@
 
 static char root[] = "/tmp/nook-unit-members.XXXXXX";
 
+static const char *const inside[] = { "tmp", "proc" }; // what is mounted on and gone into there
+enum { N_INSIDE = sizeof(inside) / sizeof(inside[0]) };
+
 static bool new_dev;
 
 // As chroot isolation makes one. It is seen at the root that we have.
@@ -27,15 +30,18 @@ static int mount_dev(void) {
 }
 
 static void enter(int flags, bool new_root) {
-    if ((flags && unshare(flags) < 0) || (new_root && (chroot(root) < 0 || chdir("/") < 0)))
+    if (flags && unshare(flags) < 0)
         _exit(96);
-    if (new_dev && mount_dev() < 0)
+    // Never over the host's: not in its mount namespace.
+    if (new_dev && (!(flags & CLONE_NEWNS) || mount_dev() < 0))
         _exit(93);
     // Who is nobody makes no user namespaces.
     if ((flags & CLONE_NEWUSER) && (fd_write_file(AT_FDCWD, "/proc/self/setgroups", "deny", 4) < 0 ||
                                     fd_write_file(AT_FDCWD, "/proc/self/uid_map", "0 0 1", 5) < 0 ||
                                     fd_write_file(AT_FDCWD, "/proc/self/gid_map", "0 0 1", 5) < 0))
         _exit(94);
+    if (new_root && (chroot(root) < 0 || chdir("/") < 0))
+        _exit(96);
 }
 
 // Says 'r' when it can be identified, then makes what the test wants.
@@ -212,8 +218,8 @@ static const struct place {
     int flags;
     bool root;
 } places[] = {
-    { "mount and UTS namespaces", CLONE_NEWNS | CLONE_NEWUTS, false },
-    { "user, mount and UTS namespaces", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS, false },
+    { "mount and UTS namespaces", CLONE_NEWNS | CLONE_NEWUTS, true },
+    { "user, mount and UTS namespaces", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS, true },
     { "a root only", 0, true },
     { "a UTS namespace and a root", CLONE_NEWUTS, true },
 };
@@ -257,9 +263,18 @@ static void hundred_times(void **state) {
     printf("100 kills: %lld ms on average, all in all\n", (long long)(now_ms() - begin) / 100);
 }
 
+// Who is in a chroot makes no user namespaces, so the root is the one that all have.
 static void nested_user_namespace(void **state) {
     (void)state;
-    kill_all(nested, &places[1]);
+    static const struct place place = { "nested", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS, false };
+    struct member_identity id;
+    struct tree t = make(with_daemon, place.flags, false, &id);
+    bool told = id.namespaces[MEMBER_MOUNT].unique;
+    check_rc(supervisor_ask_kill(t.dir, LIMIT_MS, &error), 0);
+    await(t.supervisor);
+    finish(&t);
+    if (told)
+        kill_all(nested, &place);
 }
 
 static void without_first_thread(void **state) {
@@ -270,8 +285,9 @@ static void without_first_thread(void **state) {
 
 static void unshared(void **state) {
     (void)state;
+    static const struct place place = { "a tmpfs at /dev", CLONE_NEWNS | CLONE_NEWUTS, false };
     new_dev = true;
-    kill_all(other_namespaces, &places[0]);
+    kill_all(other_namespaces, &place);
     // Without the tmpfs, or another one with its number, it is anybody.
     struct member_identity id;
     struct tree t = make(other_namespaces, CLONE_NEWNS | CLONE_NEWUTS, false, &id);
@@ -359,7 +375,7 @@ static void no_identity(void **state) {
 static void another_boot(void **state) {
     (void)state;
     struct member_identity id;
-    struct tree t = make(with_daemon, CLONE_NEWNS, false, &id);
+    struct tree t = make(with_daemon, CLONE_NEWNS, true, &id);
     lose_supervisor(&t);
     struct member_identity old = id;
     old.payload.boot_id[0] ^= 1;
@@ -419,7 +435,7 @@ static void pretended_supervisor(void **state) {
 static void numbers_only(void **state) {
     (void)state;
     struct member_identity id;
-    struct tree t = make(with_daemon, CLONE_NEWNS | CLONE_NEWUTS, false, &id);
+    struct tree t = make(with_daemon, CLONE_NEWNS | CLONE_NEWUTS, true, &id);
     bool told = id.namespaces[MEMBER_MOUNT].unique;
     lose_supervisor(&t);
     struct member_identity changed = id;
@@ -466,12 +482,52 @@ static int two_roots(int report) {
 static void one_proves_the_other(void **state) {
     (void)state;
     struct member_identity id;
-    struct tree t = make(two_roots, CLONE_NEWNS, false, &id);
+    struct tree t = make(two_roots, CLONE_NEWNS, true, &id);
     id.namespaces[MEMBER_MOUNT].unique = 0;
     lose_supervisor(&t);
     find(&id, 2);
     check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
     finish(&t);
+}
+
+// With numbers only, and a root that all have, nobody is told from others that get the number later.
+static void the_root_of_all(void **state) {
+    (void)state;
+    struct member_identity id;
+    struct tree t = make(with_daemon, CLONE_NEWNS, false, &id);
+    struct member_identity numbers = id;
+    numbers.namespaces[MEMBER_MOUNT].unique = 0;
+    lose_supervisor(&t);
+    check_rc(members_kill(&numbers, LIMIT_MS, &found, &error), 0);
+    assert_int_equal(found.n, 0);
+    assert_true(found.unsure > 0);
+    assert_false(tree_is_gone(&t, 10));
+    tree_close(&t); // the tear-down ends it
+}
+
+// Takes the number of a mount namespace as soon as it is free.
+static pid_t taker(void) {
+    pid_t pid = fork();
+    while (pid == 0)
+        if (unshare(CLONE_NEWNS) < 0)
+            _exit(95);
+    return pid;
+}
+
+// The number of a namespace that has just died may be somebody else's in no time.
+static void held_numbers(void **state) {
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct member_identity id;
+        struct tree t = make(with_daemon, CLONE_NEWNS, true, &id);
+        id.namespaces[MEMBER_MOUNT].unique = 0;
+        pid_t others[] = { taker(), taker() };
+        lose_supervisor(&t);
+        check_rc(members_kill(&id, LIMIT_MS, &found, &error), 0);
+        is_well(others[0]);
+        is_well(others[1]);
+        finish(&t);
+    }
 }
 
 // ---------------------------------------------------------------- with few rights
@@ -510,7 +566,7 @@ static void without_ptrace(void **state) {
     (void)state;
     const cap_value_t few[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID };
     struct member_identity id;
-    struct tree t = make(as_nobody, CLONE_NEWNS, false, &id);
+    struct tree t = make(as_nobody, CLONE_NEWNS, true, &id);
     pid_t payload = payload_of(&t);
     kill(t.supervisor, SIGKILL); // first, or it would kill what the payload leaves
     await(t.supervisor);
@@ -528,15 +584,35 @@ static void without_ptrace(void **state) {
 // ---------------------------------------------------------------- main
 
 static int setup(void **state) {
-    return !mkdtemp(root) || adopt(state) < 0;
+    if (!mkdtemp(root))
+        return -1;
+    for (size_t i = 0; i < N_INSIDE; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/%s", root, inside[i]);
+        if (mkdir(path, 0755) < 0)
+            return -1;
+    }
+    return adopt(state);
 }
 
 static int teardown(void **state) {
     (void)state;
+    for (size_t i = 0; i < N_INSIDE; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s/%s", root, inside[i]);
+        if (rmdir(path) < 0)
+            return -1;
+    }
     return rmdir(root);
 }
 
-#define clean_test(f) cmocka_unit_test_teardown(f, clean)
+// A test that failed left it as it was.
+static int clean_up(void **state) {
+    new_dev = false;
+    return clean(state);
+}
+
+#define clean_test(f) cmocka_unit_test_teardown(f, clean_up)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -556,6 +632,8 @@ int main(void) {
         clean_test(pretended_supervisor),
         clean_test(numbers_only),
         clean_test(one_proves_the_other),
+        clean_test(the_root_of_all),
+        clean_test(held_numbers),
         clean_test(without_ptrace),
     };
     if (geteuid() != 0) {
