@@ -18,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 import engine  # noqa: E402
 import look  # noqa: E402
+import sanitizers  # noqa: E402
 from harness import find_nook  # noqa: E402
+from sanitizers import no_sanitizer_report, pytest_terminal_summary, pytest_unconfigure  # noqa: E402, F401
 
 REPO = Path(__file__).resolve().parents[2]
 PRIVATE = ("/run", "/dev/shm", "/var/lib/containers", "/var/lib/cni")
@@ -53,6 +55,7 @@ def pytest_configure(config):
     if "crun" in os.path.basename(config.reference) and not look.V2_ONLY:
         make_pure_v1()
     look.set_subreaper()
+    sanitizers.begin(config, config.nook)
 
 
 def private_copy(path):

@@ -16,6 +16,7 @@ import look
 import place as place_module
 import programs
 import sanitizers
+from sanitizers import no_sanitizer_report, pytest_terminal_summary, pytest_unconfigure, sanitized  # noqa: F401
 
 
 def pytest_addoption(parser):
@@ -32,19 +33,8 @@ def pytest_configure(config):
     look.unshare(look.CLONE_NEWNS)
     look.mount(None, "/", None, look.MS_REC | look.MS_PRIVATE)
     look.set_subreaper()
-    config.sanitizer_reports = sanitizers.Reports() if sanitizers.used_by(binary) else None
+    sanitizers.begin(config, binary)
     os.umask(0o022)
-
-
-def pytest_unconfigure(config):
-    if getattr(config, "sanitizer_reports", None):
-        config.sanitizer_reports.close()
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if config.sanitizer_reports:
-        used, started = (now - begin for now, begin in zip(config.sanitizer_reports.head(), config.sanitizer_reports.begin))
-        terminalreporter.write_line(f"sanitizers: {started} programs were looked at; {used} bytes of reports")
 
 
 def pytest_generate_tests(metafunc):
@@ -93,21 +83,6 @@ def answers(session_dir):
 @pytest.fixture(scope="session")
 def binary(pytestconfig):
     return pytestconfig.nook_binary
-
-
-@pytest.fixture
-def sanitized(pytestconfig):
-    """Whether nook is built with sanitizers, which need address space and memory, and link dynamically."""
-    return bool(pytestconfig.sanitizer_reports)
-
-
-@pytest.fixture(autouse=True)
-def no_sanitizer_report(pytestconfig):
-    """No process of nook's has had anything to report when a test has ended, and all that it started."""
-    reports = pytestconfig.sanitizer_reports
-    used = reports.head()[0] if reports else 0
-    yield
-    assert not reports or not reports.since(used), reports.since(used)
 
 
 COUNTER = iter(range(1, 1 << 30))

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sanitizers report in any process of nook's, an init's or supervisor's too (tests/sanitizers/reports.c)."""
+"""What the sanitizers report in any process of nook's, an init's or supervisor's too (tests/sanitizers/reports.c): after a test
+that has made such a report, the test fails. A conftest imports the hooks and fixtures, and calls begin()."""
 
 import fcntl
 import mmap
 import os
 import struct
 from pathlib import Path
+
+import pytest
 
 FILE = "/tmp/nook-sanitizer-reports"  # SANITIZER_REPORTS in reports.h
 HEAD = struct.Struct("=QQ")  # bytes of text, programs that were started
@@ -27,9 +30,8 @@ class Reports:
             if os.fstat(self.fd).st_nlink:
                 break
             os.close(self.fd)
-        if os.fstat(self.fd).st_size != SIZE:
-            os.fchmod(self.fd, 0o666)  # programs of other users' too
-            os.ftruncate(self.fd, SIZE)
+        os.fchmod(self.fd, 0o666)  # programs of other users' too
+        os.ftruncate(self.fd, SIZE)
         self.map = mmap.mmap(self.fd, SIZE)
         self.begin = self.head()
 
@@ -50,3 +52,34 @@ class Reports:
         except BlockingIOError:
             pass
         os.close(self.fd)
+
+
+def begin(config, binary):
+    config.sanitizer_reports = Reports() if used_by(binary) else None
+
+
+def pytest_unconfigure(config):
+    if getattr(config, "sanitizer_reports", None):
+        config.sanitizer_reports.close()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    reports = config.sanitizer_reports
+    if reports:
+        used, programs = (now - before for now, before in zip(reports.head(), reports.begin))
+        terminalreporter.write_line(f"sanitizers: {programs} programs were looked at; {used} bytes of reports")
+
+
+@pytest.fixture
+def sanitized(pytestconfig):
+    """Whether nook is built with sanitizers, which need address space and memory, and link dynamically."""
+    return bool(pytestconfig.sanitizer_reports)
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report(pytestconfig):
+    """No process of nook's has had anything to report when a test has ended, and all that it started."""
+    reports = pytestconfig.sanitizer_reports
+    used = reports.head()[0] if reports else 0
+    yield
+    assert not reports or not reports.since(used), reports.since(used)
