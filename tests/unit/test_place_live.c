@@ -261,7 +261,7 @@ static void one_proc_and_sys(void) {
     while (n < 8 && fgets(line, sizeof(line), mounts))
         if (sscanf(line, "%*s %4095s %63s", point, kind) == 2 && strncmp(point, "/proc", 5) != 0 &&
             strncmp(point, "/sys", 4) != 0 && (strcmp(kind, "proc") == 0 || strcmp(kind, "sysfs") == 0))
-            strcpy(hidden[n++], point);
+            snprintf(hidden[n++], sizeof(hidden[0]), "%s", point);
     fclose(mounts);
     while (n > 0)
         CHECK_OK(umount2(hidden[--n], MNT_DETACH));
