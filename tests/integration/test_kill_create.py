@@ -206,7 +206,10 @@ def test_exec_killed(box, tools, kind):
         for n in range(1, calls[min(who, len(calls) - 1)] + 1, 5):
             traced(box, tools, who, n, "exec")
             assert box.status == "running"
-            wait_until(lambda: only_programs(box), 3, f"exec's processes to go (process {who}, call {n})")
+            try:
+                wait_until(lambda: only_programs(box), 3, f"exec's processes to go (process {who}, call {n})")
+            except AssertionError as e:
+                raise AssertionError(f"{e}: {[look.describe(p) for p in look.descendants()]}") from e
     away(box)
 
 
