@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,6 +70,11 @@ char *fd_read_all(int fd, struct arena *a, size_t max, size_t *size) {
     if (size)
         *size = used;
     return buf;
+}
+
+bool fd_has(int dirfd, const char *name) {
+    struct stat st;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size) {

@@ -31,6 +31,10 @@ char *fd_read_all(int fd, struct arena *a, size_t max, size_t *size);
 // or -1 with errno. For small files of /proc, /sys and the state directory.
 ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size);
 
+// Whether there is anything by that name, a dangling link too. Not by faccessat(3) with AT_SYMLINK_NOFOLLOW:
+// that is faccessat2, which an outer seccomp filter may answer with EPERM.
+bool fd_has(int dirfd, const char *name);
+
 // Creates a file of the host's, 0644, or empties the one that is there; for writing, O_CLOEXEC. -1 with
 // errno.
 int fd_create(const char *path);

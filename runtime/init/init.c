@@ -169,6 +169,9 @@ static int last_steps(struct init *in, int connection, struct error *err) {
 int init_main(void *arg) {
     struct init *in = arg;
     struct error err;
+    // Before READY: later it may have died, and our parent be somebody who adopted us.
+    if (in->plan->supervised)
+        in->supervisor = getppid();
     for (size_t i = 0; i < sizeof(in->close_first) / sizeof(in->close_first[0]); i++)
         fd_close(&in->close_first[i]);
     if (in->joins && in->cgroup && in->cgroup->v2 >= 0 && *in->in_cgroup)

@@ -59,7 +59,7 @@ struct init {
 
     // Filled by init itself.
     int terminal_master, terminal_slave;
-    pid_t supervisor; // our parent at the time of birth, 0: not asked yet
+    pid_t supervisor; // our parent at the time of birth
     char executable[PATH_MAX];
     char home[PATH_MAX + 5];
 };

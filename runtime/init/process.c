@@ -125,8 +125,6 @@ static int step_signal_scope(struct init *in, const struct step *s, struct error
 // The supervisor is our parent.
 static int step_die_with_parent(struct init *in, const struct step *s, struct error *err) {
     (void)s;
-    if (in->supervisor == 0)
-        in->supervisor = getppid();
     return parent_death_signal(SIGKILL, in->supervisor, err);
 }
 

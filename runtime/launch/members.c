@@ -38,6 +38,7 @@ enum {
     USER_NAMESPACES = 33, // nesting, user_namespaces(7)
     LONGEST_NAP = 32,     // ms
     LOOK_AGAIN_MS = 50,
+    LOOKS = 6,        // a busy machine may let somebody wait for that long
     NEWEST = 64,      // processes
     NEWEST_LOOKS = 3, // that find nobody
     CHASE = 1000,     // looks, after which the others have their turn
@@ -483,19 +484,26 @@ static bool is_doubtful(const struct members *m, pid_t pid) {
     return false;
 }
 
-void members_look_again(const struct member_identity *id, struct members *out) {
+// Keeps of the doubtful those that still are. False: nothing is to be seen any more.
+static bool look_again(const struct member_identity *id, struct members *out) {
     struct members now;
     struct error ignored;
     size_t kept = 0;
-    if (out->unsure == 0 || out->unsure > MEMBERS_DOUBTFUL)
-        return;
     poll(NULL, 0, LOOK_AGAIN_MS);
     if (members_find(id, &now, &ignored) < 0)
-        return;
+        return false;
     for (size_t i = 0; i < out->unsure; i++)
         if (is_doubtful(&now, out->doubtful[i]))
             out->doubtful[kept++] = out->doubtful[i];
     out->unsure = kept;
+    return true;
+}
+
+void members_look_again(const struct member_identity *id, struct members *out) {
+    if (out->unsure > MEMBERS_DOUBTFUL)
+        return;
+    for (int looks = 0; looks < LOOKS && out->unsure > 0 && look_again(id, out); looks++)
+        ;
 }
 
 // ---------------------------------------------------------------- as text

@@ -70,8 +70,8 @@ bool members_read(const char *text, struct member_identity *out);
 // no procfs to look into; "members.no-identity").
 int members_find(const struct member_identity *id, struct members *out, struct error *err);
 
-// After members_find() or members_kill(): looks again a moment later, and keeps of the unsure only those that
-// still are. Who has just changed its ids, say, cannot be looked at until it executes something.
+// After members_find() or members_kill(): looks again for some moments, and keeps of the unsure only those
+// that still are. Who has just changed its ids, say, cannot be looked at until it executes something.
 void members_look_again(const struct member_identity *id, struct members *out);
 
 // Sends SIGKILL to all members until none is found. The container's own supervisor must have been told to

@@ -19,8 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "oci-validation"))
 
 import engine  # noqa: E402
 import look  # noqa: E402
+import sanitizers  # noqa: E402
 from harness import find_nook  # noqa: E402
 from host import HugetlbAsV1  # noqa: E402
+from sanitizers import no_sanitizer_report, pytest_terminal_summary  # noqa: E402, F401
 
 REPO = Path(__file__).resolve().parents[2]
 PRIVATE = ("/run", "/dev/shm", "/var/lib/containers", "/var/lib/cni")
@@ -61,6 +63,7 @@ def pytest_configure(config):
             pytest.exit(why, 4)
         look.CGROUPS.update(look.cgroup_mounts())
     look.set_subreaper()
+    sanitizers.begin(config, config.nook)
 
 
 def private_copy(path):
@@ -73,6 +76,7 @@ def private_copy(path):
 
 
 def pytest_unconfigure(config):
+    sanitizers.pytest_unconfigure(config)
     left = config.hugetlb.give_back() if getattr(config, "hugetlb", None) else None
     if left:
         print(left, file=sys.stderr)

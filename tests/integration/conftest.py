@@ -15,6 +15,8 @@ import harness
 import look
 import place as place_module
 import programs
+import sanitizers
+from sanitizers import no_sanitizer_report, pytest_terminal_summary, pytest_unconfigure, sanitized  # noqa: F401
 
 
 def pytest_addoption(parser):
@@ -31,6 +33,7 @@ def pytest_configure(config):
     look.unshare(look.CLONE_NEWNS)
     look.mount(None, "/", None, look.MS_REC | look.MS_PRIVATE)
     look.set_subreaper()
+    sanitizers.begin(config, binary)
     os.umask(0o022)
 
 

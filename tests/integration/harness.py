@@ -372,7 +372,10 @@ class Box:
 
     @property
     def pid(self):
-        return self.state()["pid"]
+        """Never 0: a test that kills what has ended already would kill itself."""
+        state = self.state()
+        assert state["pid"] > 0, state
+        return state["pid"]
 
     @property
     def proc(self):

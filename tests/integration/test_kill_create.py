@@ -203,10 +203,14 @@ def test_exec_killed(box, tools, kind):
     box.up()
     calls = count(box, tools, "exec")
     for who in (0, 1) if kind == "plain" else range(len(calls)):
-        for n in range(1, calls[min(who, len(calls) - 1)] + 1, 5):
+        last = calls[min(who, len(calls) - 1)]
+        for n in (*range(1, last + 1, 5), last):  # at a supervisor's last one the program is about to be executed
             traced(box, tools, who, n, "exec")
             assert box.status == "running"
-            wait_until(lambda: only_programs(box), 3, f"exec's processes to go (process {who}, call {n})")
+            try:
+                wait_until(lambda: only_programs(box), 3, f"exec's processes to go (process {who}, call {n})")
+            except AssertionError as e:
+                raise AssertionError(f"{e}: {[look.describe(p) for p in look.descendants()]}") from e
     away(box)
 
 

@@ -252,6 +252,7 @@ static void environment_is_hidden_then_forgotten(void **state) {
         n++;
     assert_true(shown_environment() > 0);
     assert_int_equal(environment_hide(), 0);
+    char **hidden = environ;
     assert_int_equal(shown_environment(), 0);
     for (char **e = environ; *e; e++)
         after++;
@@ -261,6 +262,8 @@ static void environment_is_hidden_then_forgotten(void **state) {
     assert_null(getenv("PATH"));
     assert_int_equal(environment_hide(), 0);
     assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_ptr_not_equal(environ, hidden);
+    free(hidden);
     free(path);
 }
 

@@ -180,7 +180,7 @@ static void lose_supervisor(const struct tree *t) {
     assert_false(tree_is_gone(t, 10));
 }
 
-// That many, once the payload has died.
+// That many, once those that are about to end have ended.
 static void find(const struct member_identity *id, size_t n) {
     for (int64_t end = now_ms() + LIMIT_MS; now_ms() < end; poll(NULL, 0, 1)) {
         check_rc(members_find(id, &found, &error), 0);
@@ -338,8 +338,7 @@ static void living_container(void **state) {
     (void)state;
     struct member_identity id;
     struct tree t = make(with_daemon, CLONE_NEWNS, false, &id);
-    check_rc(members_find(&id, &found, &error), 0);
-    assert_int_equal(found.n, id.namespaces[MEMBER_MOUNT].unique ? 2 : 0);
+    find(&id, id.namespaces[MEMBER_MOUNT].unique ? 2 : 0);
     check_rc(supervisor_ask_kill(t.dir, LIMIT_MS, &error), 0);
     assert_killed(await(t.supervisor), SIGKILL);
     check_rc(members_find(&id, &found, &error), 0);

@@ -112,8 +112,9 @@ def test_failures(p):
 
 @buildah
 def test_terminal(p):
+    """The size is looked at late: buildah sets it when the program may run already, and a fast runtime's would see none."""
     p.run(["true"])
-    p.tty("run", "--terminal", p.CONTAINER, "--", "sh", "-c", "tty; stty size; read -p 'name? ' x; echo hello $x",
+    p.tty("run", "--terminal", p.CONTAINER, "--", "sh", "-c", "tty; read -p 'name? ' x; stty size; echo hello $x",
           size=(30, 90), keys=[("name?", b"Ann\r")])
 
 
