@@ -150,8 +150,7 @@ static int cannot_enable(struct maker *m, const char *parent, const char *words,
     else if (errnum == EBUSY && *procs)
         error_hint(m->err,
                    "%s holds processes itself (%.*s, ...); cgroup v2 hands controllers on only when they "
-                   "have moved to a "
-                   "leaf",
+                   "have moved to a leaf, as DelegateSubgroup= of a systemd service does",
                    parent, (int)strcspn(procs, "\n"), procs);
     else if (errnum == EBUSY || errnum == EINVAL)
         error_hint(
