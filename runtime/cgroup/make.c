@@ -278,9 +278,11 @@ static int leave_out_or_fail(struct maker *m, const struct cgroup_dir *dir, cons
                        "the cgroup file system is read-only; without limits and device rules, or with "
                        "--cgroup-manager=disabled, the container could go on");
         else if (is_no_permission(errnum))
-            error_hint(m->err,
-                       "a limit is asked for, and this user may not make cgroups there; see Delegate= in "
-                       "systemd.resource-control(5)");
+            error_hint(
+                m->err,
+                "a limit is asked for, and this user may not make cgroups there; of a systemd service, "
+                "Delegate=yes allows it, with a DelegateSubgroup= for who calls (new cgroups go beside "
+                "the caller's)");
         return -1;
     }
     m->left_out = arena_printf(m->arena, "%s%s%s", m->left_out, *m->left_out ? ", " : "",
