@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -89,6 +90,11 @@ ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size) {
     }
     buf[used] = '\0';
     return (ssize_t)used;
+}
+
+bool fd_exists_at(int dirfd, const char *name) {
+    struct stat st;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int fd_create(const char *path) {

@@ -31,6 +31,10 @@ char *fd_read_all(int fd, struct arena *a, size_t max, size_t *size);
 // or -1 with errno. For small files of /proc, /sys and the state directory.
 ssize_t fd_read_small(int dirfd, const char *path, char *buf, size_t size);
 
+// Is there anything of that name, also a link that leads nowhere? Otherwise with errno. Not by faccessat(2):
+// with a flag libc makes it faccessat2(2), which seccomp filters older than Linux 5.8 answer with EPERM.
+bool fd_exists_at(int dirfd, const char *name);
+
 // Creates a file of the host's, 0644, or empties the one that is there; for writing, O_CLOEXEC. -1 with
 // errno.
 int fd_create(const char *path);

@@ -223,7 +223,7 @@ static enum claimed try_claim(struct arena *a, struct state_dir *dir, state_recl
     // state.json.
     dir->fd = openat(dir->root_fd, dir->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     int locked = dir->fd < 0 ? -1 : lock_entry(dir);
-    if (locked == 1 && lock_counts(dir) && faccessat(dir->fd, STATE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (locked == 1 && lock_counts(dir) && !fd_exists_at(dir->fd, STATE_FILE))
         return CLAIMED;
     int saved = errno;
     fd_close(&dir->lock_fd);
@@ -302,7 +302,7 @@ int state_remove(struct state_dir *dir, struct error *err) {
         // Not empty: either somebody was still writing there, or a new container has taken the place.
         if (errno != ENOTEMPTY && errno != EEXIST)
             break;
-        if (faccessat(dir->fd, LOCK_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        if (fd_exists_at(dir->fd, LOCK_FILE))
             return 0;
     }
     return error_set(err, "state.remove", errno, "remove the state directory of container %s", dir->id);

@@ -23,7 +23,7 @@ static struct sockaddr_un address_of(int dirfd, const char *name) {
 
 // Mostly there is none, and that is cheaper to see than to be told.
 static int connect_to(int dirfd, const char *name, int flags) {
-    if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (!fd_exists_at(dirfd, name))
         return -1;
     struct sockaddr_un address = address_of(dirfd, name);
     cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);

@@ -34,7 +34,7 @@ int notify_make_directory(int state_fd, struct error *err) {
 }
 
 bool notify_has_directory(int state_fd) {
-    return faccessat(state_fd, NOTIFY_DIRECTORY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return fd_exists_at(state_fd, NOTIFY_DIRECTORY);
 }
 
 int notify_listen(int state_fd, struct error *err) {

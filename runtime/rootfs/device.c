@@ -81,7 +81,7 @@ static int bind_device(struct rootfs *r, int dir, const char *name, struct rootf
                        struct error *err) {
     struct mount_change c = { .set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
     int failed;
-    if (d->from.fd < 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (d->from.fd < 0 && !fd_exists_at(dir, name))
         return error_set(err, "device.failed", EPERM, "cannot make device %s", d->path);
     if (mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
         return error_set(err, "device.failed", errno, "cannot make a place for device %s", d->path);

@@ -140,7 +140,7 @@ int supervisor_ask_kill(int state_dirfd, int timeout_ms, struct error *err) {
 }
 
 bool supervisor_was_lost(int state_dirfd) {
-    return faccessat(state_dirfd, SUPERVISOR_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return fd_exists_at(state_dirfd, SUPERVISOR_SOCKET);
 }
 
 int supervisor_ask_signal(int state_dirfd, enum supervisor_whom whom, int sig, int timeout_ms,
