@@ -133,11 +133,20 @@ void proc_release(struct proc_handle *p) {
         fd_close(&p->pidfd);
 }
 
+// EPERM may be a filter's word or the kernel's own; then kill(2) says the same.
+static bool takes_no_pidfds(void) {
+    return errno == ENOSYS || errno == EPERM;
+}
+
+int proc_signal_number(int pidfd, pid_t pid, int sig) {
+    int rc = pidfd >= 0 ? sys_pidfd_send_signal(pidfd, sig) : -1;
+    return rc == 0 || (pidfd >= 0 && !takes_no_pidfds()) ? rc : kill(pid, sig);
+}
+
 int proc_signal(const struct proc_handle *p, int sig) {
-    // EPERM may be a filter's word or the kernel's own; then kill(2) says the same.
     if (p->pidfd >= 0 && sys_pidfd_send_signal(p->pidfd, sig) == 0)
         return 0;
-    if (p->pidfd >= 0 && errno != ENOSYS && errno != EPERM)
+    if (p->pidfd >= 0 && !takes_no_pidfds())
         return -1;
     if (p->id.pid <= 0) {
         errno = ESRCH;

@@ -47,6 +47,10 @@ void proc_release(struct proc_handle *p);
 // gone).
 int proc_signal(const struct proc_handle *p, int sig);
 
+// To who is meant by a pidfd; where that is -1, or the kernel or a filter knows no pidfds, to who has the
+// number. For a caller that has seen itself whose number it is. As proc_signal().
+int proc_signal_number(int pidfd, pid_t pid, int sig);
+
 // Waits until the process has ended, at most timeout_ms (-1: for ever; 0: only looks). True when it has. A
 // child is not reaped. Without a pidfd it looks again and again, with short naps.
 bool proc_wait(const struct proc_handle *p, int timeout_ms);

@@ -161,8 +161,8 @@ int cgroup_join_of_process(const struct cgroup_place *places, size_t n, pid_t pi
 int cgroup_list(const struct cgroup_place *places, size_t n, struct arena *a, pid_t **pids, size_t *n_pids,
                 struct error *err);
 
-// Sends a signal to each process once. ESRCH is no error. *sent (may be NULL) counts them.
-int cgroup_signal(const struct cgroup_place *places, size_t n, int sig, size_t *sent, struct error *err);
+// Sends a signal to each process once: to nobody who has got its number meanwhile. Who is gone is no error.
+int cgroup_signal(const struct cgroup_place *places, size_t n, int sig, struct error *err);
 
 // SIGKILL to all, also to the frozen and to those that fork meanwhile: cgroup.kill, or freeze, kill, thaw,
 // again. Does not wait for their end. Error when after a bounded number of rounds there are still new ones.

@@ -15,12 +15,15 @@
 
 #include "lib/fd.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "lib/str.h"
+#include "lib/sys.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/tree.h"
 
 enum {
     KILL_ROUNDS = 100,
+    SIGNAL_BATCH = 64, // descriptors
     FREEZE_MAX_US = 2000000,
     PROCS_MAX = 1 << 24, // bytes of a cgroup.procs that are read
 };
@@ -123,20 +126,50 @@ int cgroup_list(const struct cgroup_place *places, size_t n, struct arena *a, pi
     return 0;
 }
 
-int cgroup_signal(const struct cgroup_place *places, size_t n, int sig, size_t *sent, struct error *err) {
+static bool is_known(const pid_t *pids, size_t n, pid_t pid) {
+    for (size_t i = 0; i < n; i++)
+        if (pids[i] == pid)
+            return true;
+    return false;
+}
+
+// By the time a listed number is used it may be somebody else's. Who still is listed after its pidfd was
+// opened is meant by that, or is gone.
+static int signal_batch(const struct cgroup_place *places, size_t n, const pid_t *pids, size_t n_pids,
+                        int sig, struct arena *a, struct error *err) {
+    int fds[SIGNAL_BATCH];
+    pid_t *now;
+    size_t n_now;
+    for (size_t i = 0; i < n_pids; i++)
+        fds[i] = sys_pidfd_open(pids[i], 0);
+    int rc = cgroup_list(places, n, a, &now, &n_now, err);
+    for (size_t i = 0; i < n_pids; i++) {
+        if (rc == 0 && is_known(now, n_now, pids[i]) && proc_signal_number(fds[i], pids[i], sig) < 0 &&
+            errno != ESRCH)
+            rc = error_set(err, "kill.failed", errno, "cannot send signal %d to process %d of the container",
+                           sig, (int)pids[i]);
+        fd_close(&fds[i]);
+    }
+    return rc;
+}
+
+static int signal_listed(const struct cgroup_place *places, size_t n, const pid_t *pids, size_t n_pids,
+                         int sig, struct arena *a, struct error *err) {
+    for (size_t i = 0; i < n_pids; i += SIGNAL_BATCH) {
+        size_t some = n_pids - i < SIGNAL_BATCH ? n_pids - i : SIGNAL_BATCH;
+        if (signal_batch(places, n, pids + i, some, sig, a, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cgroup_signal(const struct cgroup_place *places, size_t n, int sig, struct error *err) {
     struct arena a = { 0 };
     pid_t *pids;
-    size_t n_pids, count = 0;
+    size_t n_pids;
     int rc = cgroup_list(places, n, &a, &pids, &n_pids, err);
-    for (size_t i = 0; rc == 0 && i < n_pids; i++) {
-        if (kill(pids[i], sig) == 0)
-            count++;
-        else if (errno != ESRCH)
-            rc = error_set(err, "kill.failed", errno, "cannot send signal %d to process %d of the container",
-                           sig, pids[i]);
-    }
-    if (sent)
-        *sent = count;
+    if (rc == 0)
+        rc = signal_listed(places, n, pids, n_pids, sig, &a, err);
     arena_free(&a);
     return rc;
 }
@@ -214,13 +247,6 @@ int cgroup_set_frozen(const struct cgroup_place *places, size_t n, bool frozen, 
 
 // ---------------------------------------------------------------- killing
 
-static bool is_known(const pid_t *pids, size_t n, pid_t pid) {
-    for (size_t i = 0; i < n; i++)
-        if (pids[i] == pid)
-            return true;
-    return false;
-}
-
 // One round: SIGKILL to all that are listed. *fresh: was there one that no round before had seen?
 static int kill_round(const struct cgroup_place *places, size_t n, struct arena *a, pid_t **seen,
                       size_t *n_seen, bool *fresh, struct error *err) {
@@ -229,9 +255,9 @@ static int kill_round(const struct cgroup_place *places, size_t n, struct arena 
     *fresh = false;
     if (cgroup_list(places, n, a, &pids, &n_pids, err) < 0)
         return -1;
+    if (signal_listed(places, n, pids, n_pids, SIGKILL, a, err) < 0)
+        return -1;
     for (size_t i = 0; i < n_pids; i++) {
-        if (kill(pids[i], SIGKILL) < 0 && errno != ESRCH)
-            return error_set(err, "kill.failed", errno, "cannot kill process %d of the container", pids[i]);
         if (is_known(*seen, *n_seen, pids[i]))
             continue;
         *fresh = true;

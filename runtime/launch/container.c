@@ -269,25 +269,15 @@ static void close_sources(const struct plan *p) {
 
 static int step_supervise(struct launch *l, const struct step *s, struct error *err) {
     (void)s;
-    int ready[2];
-    l->supervisor = (struct supervisor){ .role = SUPERVISOR_CONTAINER,
-                                         .label = l->request->plan.id,
-                                         .link = -1,
-                                         .channel = -1,
-                                         .listen = -1,
-                                         .dir = -1,
-                                         .ready = -1 };
-    l->supervisor.image = supervisor_open_image(err);
-    if (l->supervisor.image < 0)
-        return -1;
     l->clone.supervisor = &l->supervisor;
+    if (supervisor_prepare(&l->supervisor, SUPERVISOR_CONTAINER, l->request->plan.id, &l->supervisor_ready,
+                           err) < 0)
+        return -1;
     l->supervisor.listen = state_listen_socket(l->dir.fd, SUPERVISOR_SOCKET);
     l->supervisor.dir = openat(l->dir.fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (l->supervisor.listen < 0 || l->supervisor.dir < 0 || pipe2(ready, O_CLOEXEC) < 0)
+    if (l->supervisor.listen < 0 || l->supervisor.dir < 0)
         return error_set(err, "supervisor.failed", errno, "make the supervisor's socket of container %s",
                          l->request->plan.id);
-    l->supervisor_ready = ready[0];
-    l->supervisor.ready = ready[1];
     return 0;
 }
 
@@ -312,15 +302,6 @@ static int await_supervisor(struct launch *l, struct error *err) {
     if (supervisor_await_ready(l->supervisor_ready, 1, SUPERVISOR_LIMIT_MS, err) < 0)
         return -1;
     return identify_members(l, err);
-}
-
-static void close_supervisor(struct launch *l) {
-    if (!l->clone.supervisor)
-        return;
-    fd_close(&l->supervisor.image);
-    fd_close(&l->supervisor.listen);
-    fd_close(&l->supervisor.dir);
-    fd_close(&l->supervisor.ready);
 }
 
 static int step_clone(struct launch *l, const struct step *s, struct error *err) {
@@ -352,7 +333,8 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
-    close_supervisor(l);
+    if (l->clone.supervisor)
+        supervisor_close(&l->supervisor);
     fd_close(&l->init.image);
     close_sources(l->plan);
     return rc;
@@ -536,7 +518,8 @@ static void close_all(struct launch *l) {
     fd_close(&l->supervisor_ready);
     for (int i = 0; i < N_MARKS; i++)
         fd_close(&l->marks[i]);
-    close_supervisor(l);
+    if (l->clone.supervisor)
+        supervisor_close(&l->supervisor);
     fd_close(&l->terminal);
     fd_close(&l->init.image);
     if (l->cgroup_made)

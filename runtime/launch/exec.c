@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -100,6 +101,46 @@ static bool denies_groups(const struct state *state) {
     return n > 0 && str_starts(text, "deny");
 }
 
+// `id` if it exists in the process's user namespace, else the first that does: what create chose.
+// user_namespaces(7)
+static uint32_t existing_id(pid_t pid, const char *map, uint32_t id) {
+    char path[64], text[4096];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, map);
+    if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0)
+        return id;
+    // "first outside size" a line
+    uint32_t chosen = id;
+    bool any = false;
+    for (char *at = text + strspn(text, " "); *at >= '0' && *at <= '9'; at += strspn(at, " \n")) {
+        uint32_t first = (uint32_t)strtoul(at, &at, 10);
+        (void)strtoul(at, &at, 10);
+        uint32_t size = (uint32_t)strtoul(at, &at, 10);
+        if (id - first < size)
+            return id;
+        chosen = any ? chosen : first;
+        any = true;
+    }
+    return chosen;
+}
+
+// The config's user may not exist there (user.unmapped, which create has told): then the container's other
+// processes run as somebody else, too. Another user that is asked for is refused by the kernel.
+static void settle_user(struct execution *x) {
+    const struct exec_request *r = x->request;
+    struct spec_user *user = &x->process.user;
+    const struct spec_user *own = r->spec->process ? &r->spec->process->user : user;
+    pid_t payload = state_payload(r->state).pid;
+    uint32_t uid = user->uid, gid = user->gid;
+    if (uid == own->uid)
+        user->uid = existing_id(payload, "uid_map", uid);
+    if (gid == own->gid)
+        user->gid = existing_id(payload, "gid_map", gid);
+    if (user->uid != uid || user->gid != gid)
+        log_warning("the process runs as %u:%u: %u:%u does not exist here", user->uid, user->gid, uid, gid);
+    if (denies_groups(r->state))
+        user->n_additional_gids = 0;
+}
+
 static int make_plan(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
     if (host_probe_permitted(&x->permitted, err) < 0)
@@ -115,8 +156,8 @@ static int make_plan(struct execution *x, struct error *err) {
     settle_oom_score(x);
     // Full isolation without a mount namespace is what its config asks for.
     bool is_weaker = r->state->isolation && !str_eq(r->state->isolation, "oci");
-    if (is_weaker && denies_groups(r->state))
-        x->process.user.n_additional_gids = 0;
+    if (is_weaker)
+        settle_user(x);
     struct plan_exec_request request = {
         .process = &x->process,
         .namespaces = joined,
@@ -212,36 +253,15 @@ static int open_cgroups(struct execution *x, struct error *err) {
 // waits.
 static int prepare_supervisor(struct execution *x, struct error *err) {
     const struct exec_request *r = x->request;
-    int ready[2];
     if (!state_is_supervised(r->state))
         return 0;
-    x->supervisor = (struct supervisor){ .role = SUPERVISOR_EXEC,
-                                         .label = r->state->id,
-                                         .listen = -1,
-                                         .dir = -1,
-                                         .channel = -1,
-                                         .image = -1,
-                                         .ready = -1 };
     x->clone.supervisor = &x->supervisor;
+    if (supervisor_prepare(&x->supervisor, SUPERVISOR_EXEC, r->state->id, &x->supervisor_ready, err) < 0)
+        return -1;
     x->supervisor.link = supervisor_join(r->dir->fd, SUPERVISOR_LIMIT_MS, err);
     if (x->supervisor.link < 0)
         return str_eq(err->code, "exec.stopped") ? launch_hint_leftovers(r->dir, r->state, err) : -1;
-    x->supervisor.image = supervisor_open_image(err);
-    if (x->supervisor.image < 0)
-        return -1;
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return error_set(err, "supervisor.failed", errno, "make a pipe");
-    x->supervisor_ready = ready[0];
-    x->supervisor.ready = ready[1];
     return 0;
-}
-
-static void close_supervisor(struct execution *x) {
-    if (!x->clone.supervisor)
-        return;
-    fd_close(&x->supervisor.link);
-    fd_close(&x->supervisor.image);
-    fd_close(&x->supervisor.ready);
 }
 
 static int get_seccomp(struct execution *x, struct error *err) {
@@ -331,7 +351,8 @@ static int spawn(struct execution *x, struct error *err) {
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
-    close_supervisor(x);
+    if (x->clone.supervisor)
+        supervisor_close(&x->supervisor);
     // Back to our own files: a pid file is still to be written.
     if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0 && rc == 0)
         rc = error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
@@ -388,7 +409,8 @@ static void close_finished(struct execution *x) {
     fd_close(&x->image);
     fd_close(&x->child.init_pidfd);
     fd_close(&x->supervisor_ready);
-    close_supervisor(x);
+    if (x->clone.supervisor)
+        supervisor_close(&x->supervisor);
     nsset_close(&x->namespaces);
     proc_release(&x->container);
     fd_close(&x->init.container_root);

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 
 #include "lib/fd.h"
+#include "lib/proc.h"
+#include "lib/sys.h"
 #include "runtime/launch/launch.h"
 
 enum { MAX_PID_NAMESPACES = 32 }; // pid_namespaces(7)
@@ -63,10 +65,14 @@ static int signal_members(const struct cgroup_place *places, size_t n, const str
     size_t n_pids;
     if (cgroup_list(places, n, a, &pids, &n_pids, err) < 0)
         return -1;
-    for (size_t i = 0; i < n_pids; i++)
-        if (is_inside(pids[i], ns) && kill(pids[i], sig) < 0 && errno != ESRCH)
+    for (size_t i = 0; i < n_pids; i++) {
+        // Opened first: if who has the number then is inside, it is whom the pidfd means, or that one is
+        // gone.
+        cleanup_fd int fd = sys_pidfd_open(pids[i], 0);
+        if (is_inside(pids[i], ns) && proc_signal_number(fd, pids[i], sig) < 0 && errno != ESRCH)
             return error_set(err, "kill.failed", errno,
                              "cannot send signal %d to process %d of the container", sig, (int)pids[i]);
+    }
     return 0;
 }
 
@@ -75,7 +81,7 @@ int launch_signal_all(const struct state *state, int sig, struct arena *a, struc
     struct cgroup_place *own = launch_own_places(state, a, &n_own);
     struct cgroup_place *places = launch_cgroup_places(state, a, &n);
     if (n_own)
-        return sig == SIGKILL ? cgroup_kill(own, n_own, err) : cgroup_signal(own, n_own, sig, NULL, err);
+        return sig == SIGKILL ? cgroup_kill(own, n_own, err) : cgroup_signal(own, n_own, sig, err);
     struct stat ns;
     cleanup_proc struct proc_handle init;
     if (proc_hold(&state->init, &init) < 0)

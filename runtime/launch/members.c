@@ -301,10 +301,8 @@ static void end_member(struct pass *p, pid_t pid) {
     // The pidfd is of whoever has the number now; if that one is a member, so is the one that it means, or it
     // is gone.
     cleanup_fd int fd = sys_pidfd_open(pid, 0);
-    if (judge(p, pid) != MEMBER)
-        return;
-    if (fd < 0 || sys_pidfd_send_signal(fd, SIGKILL) < 0)
-        (void)kill(pid, SIGKILL);
+    if (judge(p, pid) == MEMBER)
+        (void)proc_signal_number(fd, pid, SIGKILL);
 }
 
 static void consider(struct pass *p, pid_t pid) {

@@ -63,6 +63,15 @@ static bool may_have_nodes(const struct adaptation *ad) {
            ((caps->effective | caps->permitted | caps->inheritable | caps->ambient | caps->bounding) & mknod);
 }
 
+static enum plan_loss lost_device_rules(const struct adaptation *ad) {
+    return may_have_nodes(ad) ? LOSS_DEVICE_RULES : LOSS_DEVICE_RULES_MOOT;
+}
+
+static void lose_nodes(struct adaptation *ad, const struct spec_resources *r) {
+    for (size_t i = 0; i < r->n_devices; i++)
+        ad->pl->p->root.nodev = ad->pl->p->root.nodev || !r->devices[i].allow;
+}
+
 static bool has_memory(const struct spec_memory *m) {
     return m && (m->has_limit || m->has_reservation || m->has_swap || m->has_kernel || m->has_kernel_tcp ||
                  m->has_swappiness || m->disable_oom_killer);
@@ -86,18 +95,35 @@ static void lose_resources(struct adaptation *ad, const struct spec_resources *r
                       PLACE_CGROUP);
     if (!r->n_devices)
         return;
-    adapt_refused(ad, may_have_nodes(ad) ? LOSS_DEVICE_RULES : LOSS_DEVICE_RULES_MOOT,
-                  "/linux/resources/devices", PLACE_CGROUP);
-    for (size_t i = 0; i < r->n_devices; i++)
-        ad->pl->p->root.nodev = ad->pl->p->root.nodev || !r->devices[i].allow;
+    adapt_refused(ad, lost_device_rules(ad), "/linux/resources/devices", PLACE_CGROUP);
+    lose_nodes(ad, r);
+}
+
+// Those of a cgroup are set by nobody but root in the initial user namespace, with this capability (v1:
+// devcgroup_update_access; v2: BPF).
+static void settle_device_rules(struct adaptation *ad) {
+    struct spec_linux *l = &ad->spec->linux_;
+    const struct host *host = ad->pl->host;
+    if (!l->resources || !l->resources->n_devices ||
+        (!host->cgroups.below_own && (host->permitted & (1ULL << CAP_SYS_ADMIN))))
+        return;
+    adapt_find(ad, lost_device_rules(ad), "/linux/resources/devices", "no-capability")->mitigation =
+        "root with CAP_SYS_ADMIN, in no user namespace";
+    lose_nodes(ad, l->resources);
+    struct spec_resources *without = arena_alloc(ad->pl->a, sizeof(*without));
+    *without = *l->resources;
+    without->n_devices = 0;
+    l->resources = without;
 }
 
 bool adapt_cgroups(struct adaptation *ad) {
     struct spec_linux *l = &ad->spec->linux_;
     bool bare_cgroup = ad->bare && ad->place && ad->place->probed && ad->place->can[PLACE_CGROUP].errnum == 0;
     if (!ad->pl->request->no_cgroup && (bare_cgroup || adapt_can(ad, PLACE_CGROUP)) &&
-        ad->pl->host->cgroups.n_hierarchies)
+        ad->pl->host->cgroups.n_hierarchies) {
+        settle_device_rules(ad);
         return true;
+    }
     if (l->resources)
         lose_resources(ad, l->resources);
     if (l->cgroups_path && *l->cgroups_path)

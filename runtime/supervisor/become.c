@@ -20,9 +20,33 @@ static int failed(struct error *err, const char *what) {
     return error_set(err, "supervisor.failed", errno, "make the container's supervisor: %s", what);
 }
 
-int supervisor_open_image(struct error *err) {
-    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? failed(err, "open the running binary") : fd;
+int supervisor_prepare(struct supervisor *s, enum supervisor_role role, const char *label, int *ready,
+                       struct error *err) {
+    int pair[2];
+    *s = (struct supervisor){ .role = role,
+                              .label = label,
+                              .image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
+                              .listen = -1,
+                              .link = -1,
+                              .dir = -1,
+                              .channel = -1,
+                              .ready = -1 };
+    if (s->image < 0)
+        return failed(err, "open the running binary");
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return failed(err, "make a pipe");
+    *ready = pair[0];
+    s->ready = pair[1];
+    return 0;
+}
+
+void supervisor_close(struct supervisor *s) {
+    fd_close(&s->image);
+    fd_close(&s->listen);
+    fd_close(&s->link);
+    fd_close(&s->dir);
+    fd_close(&s->channel);
+    fd_close(&s->ready);
 }
 
 int supervisor_begin(struct error *err) {

@@ -11,7 +11,7 @@
 //
 // create and run, with X the nook process and S the supervisor:
 //
-//  - X: supervisor_open_image(); state_listen_socket(dir, SUPERVISOR_SOCKET); a pipe `ready`; fork
+//  - X: supervisor_prepare(); state_listen_socket(dir, SUPERVISOR_SOCKET); fork
 //  - S: supervisor_begin(), before the payload is made, whose orphans are to find S
 //  - S: clone_process(): init becomes a child of S; tell X its pid
 //  - S: supervisor_exec(): returns on failure only
@@ -22,8 +22,8 @@
 // exec, where the recorded pid has to end with the exec'ed process, but its daemons may live on. M, the
 // mirror, is the recorded pid; S2, the exec supervisor, is the subreaper above the process:
 //
-//  - X: link = supervisor_join(dir): from now on the container's end is the end of S2's set, too
-//  - X: supervisor_open_image(); a pipe `ready`; fork
+//  - X: supervisor_prepare(); link = supervisor_join(dir): from now on the container's end is the end of S2's
+//    set, too; fork
 //  - M: supervisor_split() returns 0 in S2 only, for M has become the mirror; -1 in M
 //  - S2: clone_process(), s.payload = its pid, supervisor_exec()
 //  - X: closes its copy of link (S waits for its end); supervisor_await_ready(ready, 2), lets the process
@@ -45,12 +45,12 @@
 
 enum supervisor_role { SUPERVISOR_CONTAINER, SUPERVISOR_EXEC, SUPERVISOR_MIRROR };
 
-// A supervisor to be. Descriptors are borrowed; -1: none.
+// A supervisor to be. Descriptors: -1: none.
 struct supervisor {
     enum supervisor_role role;
     const char *label; // the container's id, for who reads ps(1); NULL: none
     pid_t payload;     // a child of the calling process
-    int image;         // supervisor_open_image()
+    int image;         // of supervisor_prepare()
     int listen;        // CONTAINER: bound and listening SUPERVISOR_SOCKET
     int link;          // EXEC: supervisor_join()
     int dir;           // CONTAINER: the state directory, from which it takes its socket when nothing is left
@@ -60,9 +60,14 @@ struct supervisor {
 
 // ---------------------------------------------------------------- becoming one
 
-// A descriptor (O_CLOEXEC) of the image that this process runs from. Call it after selfexe_protect(), which
-// makes that one nobody can write. -1 with *err.
-int supervisor_open_image(struct error *err);
+// Begins *s: its image, which is the one that this process runs from (call it after selfexe_protect(), which
+// makes that one nobody can write), and its end of the pipe of which *ready gets the other; O_CLOEXEC.
+// `label` is borrowed. 0, or -1 with *err; supervisor_close() is safe in either case.
+int supervisor_prepare(struct supervisor *s, enum supervisor_role role, const char *label, int *ready,
+                       struct error *err);
+
+// Closes the descriptors of a supervisor that is another process by now, or will not be.
+void supervisor_close(struct supervisor *s);
 
 // Right after the fork, before the payload is made: a session of its own, subreaper, SIGCHLD's default. 0, or
 // -1 with *err.

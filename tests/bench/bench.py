@@ -4,9 +4,12 @@
 with --isolation=chroot.
 
 All run the same bundle, in one go and interleaved: round by round each runtime once, in an order drawn anew each time, so
-that what else the machine does hits all alike, and so does what the one before has left to the kernel (runc's end is felt
-by who comes next). Times are wall-clock from before the spawn until after the wait, taken by
+that what else the machine does hits all alike. Times are wall-clock from before the spawn until after the wait, taken by
 `stopwatch` (a small static program); the table gives medians.
+
+Before each command there is a rest, since nobody runs containers in a tight loop, and a loop measures something else: a
+process that is moved to another v1 cgroup by its number, as crun and runc do it, waits some milliseconds for RCU, but
+not when the same has been done just before, also by another one. `--rest 0` shows the difference.
 
 It works in a private mount namespace. On a hybrid cgroup host it unmounts the v2 hierarchy there, because Debian 12's
 crun refuses to work when v2 has a controller; so all of them see a v1 host. Nothing outside notices.
@@ -55,8 +58,8 @@ class Trouble(Exception):
 
 
 class Stopwatch:
-    def __init__(self, program, stderr_path):
-        self.program, self.stderr_path = program, stderr_path
+    def __init__(self, program, stderr_path, rest):
+        self.program, self.stderr_path, self.rest = program, stderr_path, rest
         self.stderr = open(stderr_path, "ab")
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
                                         text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
@@ -68,6 +71,7 @@ class Stopwatch:
 
     def run(self, argv, check=True):
         """-> (milliseconds, peak RSS in KiB)"""
+        time.sleep(self.rest)
         ns, rss, status = self.ask(*argv)
         if status and check:
             with open(self.stderr_path, "rb") as f:
@@ -392,6 +396,8 @@ def main():
     parser.add_argument("--tools", required=True, help="directory of the programs floor and stopwatch")
     parser.add_argument("--out", required=True, help="directory for bench.json, bench.svg, bench.md")
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS", "40")))
+    parser.add_argument("--rest", type=float, default=float(os.environ.get("REST", "30")), metavar="MS",
+                        help="milliseconds before each command")
     parser.add_argument("--busybox", default=shutil.which("busybox") or "/bin/busybox", help="a static busybox")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     options = parser.parse_args()
@@ -407,7 +413,7 @@ def main():
         print(f"bench: the load is {load:.1f}: times will be too long, ratios less exact", file=sys.stderr)
     top = tempfile.mkdtemp(prefix="nook-bench.")
     make_run(top)
-    watch = Stopwatch(os.path.join(options.tools, "stopwatch"), os.path.join(top, "stderr"))
+    watch = Stopwatch(os.path.join(options.tools, "stopwatch"), os.path.join(top, "stderr"), options.rest / 1000)
     runtimes = []
     try:
         bundles = make_bundles(top, options.busybox)
@@ -429,9 +435,9 @@ def main():
     names = [r.name for r in runtimes if any(r.name in row for row in summary.values())]
     versions = {name: version(path) for name, path in programs.items()}
     host = {"kernel": platform.release(), "arch": platform.machine(), "cpus": os.cpu_count(), "load": round(load, 2)}
-    subtitle = f"{options.rounds} rounds, interleaved; Linux {host['kernel']}, {host['cpus']} CPUs; " + ", ".join(
+    subtitle = f"{options.rounds} rounds, interleaved, {options.rest:g} ms of rest before each; Linux {host['kernel']}, {host['cpus']} CPUs; " + ", ".join(
         versions[n] for n in names if n in versions)
-    result = {"host": host, "rounds": options.rounds, "seconds": round(seconds, 1), "versions": versions,
+    result = {"host": host, "rounds": options.rounds, "rest_ms": options.rest, "seconds": round(seconds, 1), "versions": versions,
               "empty_start_ms": round(empty, 3), "rows": summary, "failed": failed,
               "goals": [{"goal": g, "reached": ok} for g, ok in goals(summary)]}
     with open(os.path.join(options.out, "bench.json"), "w") as f:

@@ -15,10 +15,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "oci-validation"))
 
 import engine  # noqa: E402
 import look  # noqa: E402
 from harness import find_nook  # noqa: E402
+from host import HugetlbAsV1  # noqa: E402
 
 REPO = Path(__file__).resolve().parents[2]
 PRIVATE = ("/run", "/dev/shm", "/var/lib/containers", "/var/lib/cni")
@@ -50,8 +52,14 @@ def pytest_configure(config):
     for path in ("/run/lock", "/run/user"):
         os.mkdir(path)
     private_copy("/etc/containers")
-    if "crun" in os.path.basename(config.reference) and not look.V2_ONLY:
-        make_pure_v1()
+    config.hugetlb = None
+    # Debian 12's crun refuses the hybrid layout, in which hugetlb belongs to the v2 hierarchy: it is taken away there.
+    if "crun" in os.path.basename(config.reference) and HugetlbAsV1.is_needed():
+        config.hugetlb = HugetlbAsV1("/run/nook-cgroups")
+        why = config.hugetlb.take(10, [])
+        if why:
+            pytest.exit(why, 4)
+        look.CGROUPS.update(look.cgroup_mounts())
     look.set_subreaper()
 
 
@@ -64,12 +72,10 @@ def private_copy(path):
         shutil.copytree(copy, path, symlinks=True, dirs_exist_ok=True)
 
 
-def make_pure_v1():
-    """Debian 12's crun refuses the hybrid layout, in which hugetlb belongs to the v2 hierarchy: take it away there."""
-    where = Path("/run/nook-hugetlb-v1")
-    where.mkdir()
-    look.wait_until(lambda: subprocess.run(["mount", "-t", "cgroup", "-o", "hugetlb", "hugetlb", where],
-                                           stderr=subprocess.DEVNULL, check=False).returncode == 0, what="hugetlb as v1")
+def pytest_unconfigure(config):
+    left = config.hugetlb.give_back() if getattr(config, "hugetlb", None) else None
+    if left:
+        print(left, file=sys.stderr)
 
 
 def pytest_report_header(config):

@@ -250,3 +250,24 @@ def test_ch_14_no_mount_is_left_even_when_the_root_is_busy(cbox):
     assert "busybox" in os.listdir(busy)
     os.close(busy)
     cbox.nothing_left()
+
+
+# -- a cgroup whose devices cannot be restricted ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("isolation", ["chroot", "bare"])
+@pytest.mark.parametrize("policy", ["strict", "warn"])
+def test_device_rules_without_cap_sys_admin(box, isolation, policy):
+    """Root may make the cgroup, and nobody but CAP_SYS_ADMIN may write its device rules: limits are set, rules are reported."""
+    if not look.has_controller("pids"):
+        pytest.skip("no pids controller")
+    box.nook.prefix = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    box.nook.globals = [f"--isolation={isolation}", f"--chroot-policy={policy}"]
+    box.resources.update(pids={"limit": 11}, devices=[{"allow": False, "access": "rwm"}])
+    box.sleep()
+    if (isolation, policy) == ("bare", "strict"):
+        box.refuse("bare isolation cannot apply this here")
+        return
+    box.create()
+    code = "resources.devices.not-applied" if isolation == "bare" else "resources.devices.moot"
+    finding, = [f for f in report(box)["lost"] if f["code"] == code]
+    assert (finding["field"], finding["reason"]) == ("/linux/resources/devices", "no-capability")
+    assert (look.cgroup_dir(box.pid, "pids") / "pids.max").read_text() == "11\n"

@@ -151,6 +151,11 @@ def test_ch_3_a_process_whose_id_does_not_exist(cbox, place):
     cbox.create()
     assert {("user.unmapped", "/process/user/uid"), ("user.unmapped", "/process/user/gid")} <= set(lost(cbox))
     assert cbox.proc.status("Uid").split() == ["1000"] * 4, "root in there, which is 1000 outside"
+    cbox.start()
+    result = cbox.exec("id", "-u").ok()
+    assert result.out == "0\n", result
+    assert cbox.exec("id", "-u", flags=("--user", "1000:1000")).ok().out == "0\n", "engines name the config's user"
+    cbox.exec("id", "-u", flags=("--user", "1001:1001")).fails("1001", rc=255)
 
 
 @in_places("F", "C")

@@ -351,6 +351,23 @@ static void device_rules(void **state) {
                 moot);
 }
 
+// A cgroup that can be made is not one whose devices can be restricted.
+static void device_rules_without_the_capability(void **state) {
+    (void)state;
+    static const char refused[] = "!resources.devices.not-applied /linux/resources/devices no-capability";
+    static const char moot[] = "resources.devices.moot /linux/resources/devices no-capability";
+    host.permitted &= ~CAP(CAP_SYS_ADMIN);
+    struct plan *p = plan(RULES(MKNOD)); // in a user namespace, which is added
+    check_loses(p, moot);
+    assert_true(p->root.nodev);
+    only(&p->parent, STEP_CGROUP_MAKE);
+    for (size_t i = 0; i < count(&p->parent, STEP_CGROUP_WRITE); i++)
+        assert_true(nth(&p->parent, STEP_CGROUP_WRITE, i)->write->lenient); // the default ones
+    host.permitted = ~0ULL;
+    host.cgroups.below_own = true; // of a user, delegated
+    check_loses(plan(RULES(MKNOD)), refused);
+}
+
 static void sysctls(void **state) {
     (void)state;
 #define SYSCTLS ",'sysctl':{'net.ipv4.ip_forward':'1','kernel.msgmax':'9000','net/core/somaxconn':'5'}"
@@ -525,6 +542,7 @@ int main(void) {
         TEST(without_a_writable_cgroup),
         TEST(with_a_writable_cgroup),
         TEST(device_rules),
+        TEST(device_rules_without_the_capability),
         TEST(sysctls),
         TEST(keyring),
         TEST(no_new_privs_for_seccomp),
