@@ -150,8 +150,7 @@ static int cannot_enable(struct maker *m, const char *parent, const char *words,
     else if (errnum == EBUSY && *procs)
         error_hint(m->err,
                    "%s holds processes itself (%.*s, ...); cgroup v2 hands controllers on only when they "
-                   "have moved to a "
-                   "leaf",
+                   "have moved to a leaf, as DelegateSubgroup= of a systemd service does",
                    parent, (int)strcspn(procs, "\n"), procs);
     else if (errnum == EBUSY || errnum == EINVAL)
         error_hint(
@@ -279,9 +278,11 @@ static int leave_out_or_fail(struct maker *m, const struct cgroup_dir *dir, cons
                        "the cgroup file system is read-only; without limits and device rules, or with "
                        "--cgroup-manager=disabled, the container could go on");
         else if (is_no_permission(errnum))
-            error_hint(m->err,
-                       "a limit is asked for, and this user may not make cgroups there; see Delegate= in "
-                       "systemd.resource-control(5)");
+            error_hint(
+                m->err,
+                "a limit is asked for, and this user may not make cgroups there; of a systemd service, "
+                "Delegate=yes allows it, with a DelegateSubgroup= for who calls (new cgroups go beside "
+                "the caller's)");
         return -1;
     }
     m->left_out = arena_printf(m->arena, "%s%s%s", m->left_out, *m->left_out ? ", " : "",

@@ -16,6 +16,11 @@ static int step_propagation(struct init *in, const struct step *s, struct error 
     return rootfs_set_propagation(&in->rootfs, s->flags, err);
 }
 
+static int step_bindable(struct init *in, const struct step *s, struct error *err) {
+    (void)s;
+    return rootfs_make_bindable(&in->rootfs, err);
+}
+
 // An optional source that the parent did not find; one that it found and left to us has no descriptor either.
 static bool is_missing(const struct step *s) {
     return s->optional && s->mount->from.fd < 0 && s->mount->from.ino == 0;
@@ -154,6 +159,7 @@ static int step_readonly_root(struct init *in, const struct step *s, struct erro
 
 const init_step init_root_steps[N_STEP_OPS] = {
     [STEP_PROPAGATION] = step_propagation,
+    [STEP_BINDABLE] = step_bindable,
     [STEP_ATTACH_ROOT] = step_attach_root,
     [STEP_HOLD_ROOT] = step_hold_root,
     [STEP_MOUNT] = step_mount,

@@ -402,6 +402,7 @@ struct plan *plan_chroot(const struct spec *spec, const struct plan_request *req
     planner_enter_namespaces(&pl);
     planner_child(&pl, STEP_PROPAGATION, "/linux/rootfsPropagation")->flags =
         ad.spec->linux_.rootfs_propagation;
+    planner_child(&pl, STEP_BINDABLE, "default:bindable");
     planner_child(&pl, STEP_ATTACH_ROOT, "/root/path");
     plan_mounts(&ad);
     settle_readonly_paths(&ad);

@@ -43,6 +43,7 @@ static const char *const names[N_STEP_OPS] = {
     [STEP_HOSTNAME] = "hostname",
     [STEP_DOMAINNAME] = "domainname",
     [STEP_PROPAGATION] = "propagation",
+    [STEP_BINDABLE] = "bindable",
     [STEP_ATTACH_ROOT] = "attach-root",
     [STEP_HOLD_ROOT] = "hold-root",
     [STEP_MOUNT] = "mount",
@@ -239,6 +240,8 @@ const char *step_describe(const struct step *s, const struct plan *p, struct are
         return arena_printf(a, "set the domain name %s", s->text);
     case STEP_PROPAGATION:
         return arena_printf(a, "make all mounts of the namespace %s", propagation_text(s->flags, a));
+    case STEP_BINDABLE:
+        return "make private what is unbindable, so that a bind takes along what it hides";
     case STEP_MOUNT:
         return describe_mount(s->mount, a);
     case STEP_READONLY_MOUNT:

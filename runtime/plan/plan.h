@@ -55,6 +55,7 @@ enum step_op {
     STEP_HOSTNAME,    // operand: text
     STEP_DOMAINNAME,  // operand: text
     STEP_PROPAGATION, // of the whole mount namespace; operand: flags
+    STEP_BINDABLE,    // the mounts that are unbindable become private
     STEP_ATTACH_ROOT,
     STEP_HOLD_ROOT,      // open it, nothing is mounted
     STEP_MOUNT,          // operand: mount

@@ -54,6 +54,11 @@ void rootfs_source_close(struct rootfs_source *s);
 // (with a user namespace it opens none).
 int rootfs_set_propagation(struct rootfs *r, unsigned long propagation, struct error *err);
 
+// Child: makes private the mounts that are unbindable, as Linux 6.12 leaves them in a new mount namespace,
+// also as slaves (6.18 does not). A recursive bind would leave them out, and show what they hide; in a user
+// namespace, where they are locked, it would fail. Those that are covered stay as they are.
+int rootfs_make_bindable(struct rootfs *r, struct error *err);
+
 // Attaches the opened root (a recursive source) at its own path, or over "/" where that cannot be reached
 // (EACCES in a user namespace), and makes it r->root_fd. `s` gives its descriptor away.
 int rootfs_attach_root(struct rootfs *r, struct rootfs_source *s, struct error *err);

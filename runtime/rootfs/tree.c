@@ -142,6 +142,29 @@ int tree_change_each(struct rootfs *r, int top, const struct mount_change *c) {
     return rc;
 }
 
+static int make_private(struct rootfs *r, const struct mountinfo_line *line) {
+    struct mount_change private = { .propagation = MS_PRIVATE };
+    unsigned long id;
+    cleanup_fd int fd = open(line->point, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || mount_id(r, fd, &id) < 0 || id != line->id)
+        return 0; // out of sight, and so for everybody
+    return mount_change_apply(r, fd, true, &private);
+}
+
+int rootfs_make_bindable(struct rootfs *r, struct error *err) {
+    struct mountinfo mi;
+    struct mountinfo_line line;
+    int rc = 0;
+    if (mountinfo_open(&mi, r) < 0)
+        return error_set(err, "mount.propagation", errno, "cannot list the mounts");
+    while (rc == 0 && mountinfo_next(&mi, &line))
+        if (strstr(line.optional, "unbindable") && make_private(r, &line) < 0)
+            rc =
+                error_set(err, "mount.propagation", errno, "cannot make the mount at %s private", line.point);
+    mountinfo_close(&mi);
+    return rc;
+}
+
 // ---------------------------------------------------------------- the proof
 
 static bool has_word(const char *list, const char *word) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tests' static C programs (tools/). With $NOOK_TEST_TOOLS, a directory in which they are built already, no compiler
-is needed: so it is in the virtual machine (tests/vm)."""
+and no header is needed: so it is in the virtual machine (tests/vm)."""
 
 import os
 import shutil
@@ -11,6 +11,18 @@ TOOLS = Path(__file__).parent / "tools"
 PARTS = {"answers": ("answers_attempts", "answers_paths")}  # more than one source
 FLAGS = {"pod_filter": ("-lseccomp",)}
 NAMES = ("probe", "nosys", "killat", "place", "pod_filter", "answers", "escape")
+
+
+SYSCALLS = "unistd.h"  # among the programs that are built already
+
+
+def syscalls_header():
+    """The kernel's header with the numbers of the system calls."""
+    built = os.environ.get("NOOK_TEST_TOOLS")
+    places = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h"]
+    found = [path for path in map(Path, ([f"{built}/{SYSCALLS}"] if built else []) + places) if path.exists()]
+    assert found, "no header with the numbers of the system calls (linux-libc-dev)"
+    return found[0]
 
 
 def provide(name, target):

@@ -211,6 +211,7 @@ def test_ch_18_even_one_that_cannot_be_bound_outside(cbox, host_mount, userns):
         cbox.userns()
     cbox.sleep().create()
     assert FULL["/sys"] in check_locked(cbox.proc, "/sys")
+    assert cbox.proc.mount(FULL["/sys"]).source == "nkt", "not what it hides"
 
 
 @pytest.mark.parametrize("path", TREES)

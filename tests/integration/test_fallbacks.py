@@ -10,6 +10,7 @@ import pytest
 
 import harness
 import look
+import programs
 from look import Proc
 
 pytestmark = pytest.mark.isolations("oci", "chroot", "chroot+no-pivot")
@@ -17,11 +18,8 @@ pytestmark = pytest.mark.isolations("oci", "chroot", "chroot+no-pivot")
 def numbers():
     """Names of system calls -> numbers, from the kernel's header."""
     out = {}
-    for path in ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h"):
-        if os.path.exists(path):
-            for name, number in re.findall(r"#define __NR_(\w+) (\d+)", open(path).read()):
-                out.setdefault(name, number)
-            break
+    for name, number in re.findall(r"#define __NR_(\w+) (\d+)", programs.syscalls_header().read_text()):
+        out.setdefault(name, number)
     return out
 
 

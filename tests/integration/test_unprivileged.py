@@ -107,38 +107,49 @@ def limited(box):
     return box.namespace("cgroup").mount("/sys/fs/cgroup", "cgroup", "cgroup", ["ro", "nosuid", "noexec", "nodev"])
 
 
-def service(*properties):
-    return ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--uid={UID}", f"--gid={UID}",
+def service(user, *properties):
+    return ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--uid={user.pw_uid}", f"--gid={user.pw_gid}",
             *[f"--property={p}" for p in properties], "--"]
 
 
+@pytest.fixture
+def user():
+    """systemd starts nothing for a user that has no name."""
+    try:
+        return pwd.getpwnam("user")
+    except KeyError:
+        return pytest.skip("no user of that name")
+
+
+@pytest.fixture
+def limited_box(box, tmp, user):
+    return limited(map_one(give(box, tmp, user.pw_uid), user.pw_uid))
+
+
 @with_systemd
-def test_delegated_service(ubox):
-    ubox.nook.prefix = service("Delegate=yes", "DelegateSubgroup=caller")
-    r = limited(ubox).sh(SEES).run(timeout=30)
+def test_delegated_service(limited_box, user):
+    limited_box.nook.prefix = service(user, "Delegate=yes", "DelegateSubgroup=caller")
+    r = limited_box.sh(SEES).run(timeout=30)
     assert r.rc == 0 and r.out.split() == ["0::/", "21", str(64 << 20)], r
 
 
 @with_systemd
-def test_delegated_service_that_sits_in_the_way(ubox):
+def test_delegated_service_that_sits_in_the_way(limited_box, user):
     """The caller is in the delegated cgroup itself, so nothing can be handed on below it: the error says what to do."""
-    ubox.nook.prefix = service("Delegate=yes")
-    r = limited(ubox).sh(SEES).run(timeout=30)
+    limited_box.nook.prefix = service(user, "Delegate=yes")
+    r = limited_box.sh(SEES).run(timeout=30)
     assert r.rc == 1 and "cgroup" in r.err and "DelegateSubgroup=" in r.err, r
 
 
 @with_systemd
-def test_users_own_manager(box, tmp):
-    """systemd-run --user --scope, as podman without root does it."""
-    try:
-        user = pwd.getpwnam("user")
-    except KeyError:
-        pytest.skip("no user of that name")
+def test_users_own_manager(limited_box, user):
+    """systemd-run --user --scope, as podman without root does it. In systemd's mount namespace: /run/user/UID is a mount
+    that is made with the manager, and does not come to ours, which is private."""
+    box = limited_box
     subprocess.run(["systemctl", "start", f"user@{user.pw_uid}.service"], check=True, timeout=60 * look.SCALE)
-    give(box, tmp, user.pw_uid)
-    limited(map_one(box, user.pw_uid))
-    box.nook.prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--inh-caps=-all",
-                       "env", f"XDG_RUNTIME_DIR=/run/user/{user.pw_uid}", "systemd-run", "--user", "--scope", "--quiet", "--collect"]
+    box.nook.prefix = ["nsenter", "--mount=/proc/1/ns/mnt", "--", "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
+                       "--clear-groups", "--inh-caps=-all", "env", f"XDG_RUNTIME_DIR=/run/user/{user.pw_uid}",
+                       "systemd-run", "--user", "--scope", "--quiet", "--collect"]
     try:
         r = box.sh(SEES).run(timeout=30)
         assert r.rc == 0 and r.out.split() == ["0::/", "21", str(64 << 20)], r

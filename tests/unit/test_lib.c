@@ -267,6 +267,19 @@ static void environment_is_hidden_then_forgotten(void **state) {
     free(path);
 }
 
+static void names_exist_even_as_dangling_links(void **state) {
+    (void)state;
+    char dir[] = "/tmp/nook-test-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    cleanup_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_false(fd_has(fd, "link"));
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(symlinkat("nowhere", fd, "link"), 0);
+    assert_true(fd_has(fd, "link"));
+    assert_int_equal(unlinkat(fd, "link", 0), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -278,6 +291,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(log_appends_and_obeys_the_level, make_log_file, drop_log_file),
         cmocka_unit_test_setup_teardown(log_that_cannot_be_opened, make_log_file, drop_log_file),
         cmocka_unit_test(levels_by_name),
+        cmocka_unit_test(names_exist_even_as_dangling_links),
         cmocka_unit_test(capabilities_by_name_and_number),
         cmocka_unit_test(environment_is_hidden_then_forgotten),
     };

@@ -29,7 +29,8 @@ static void what_the_place_allows_is_made(void **state) {
     assert_string_equal(only(&p->child, STEP_HOSTNAME)->text, "h");
     assert_true(only(&p->child, STEP_HOSTNAME)->best_effort); // CH-5
     check_order(&p->child, STEP_HOSTNAME, STEP_PROPAGATION);
-    check_order(&p->child, STEP_PROPAGATION, STEP_ATTACH_ROOT);
+    check_order(&p->child, STEP_PROPAGATION, STEP_BINDABLE);
+    check_order(&p->child, STEP_BINDABLE, STEP_ATTACH_ROOT);
     check_order(&p->child, STEP_ATTACH_ROOT, STEP_MOUNT);
     check_order(&p->child, STEP_MOUNT, STEP_PIVOT_ROOT);
     // Without a probe everything counts as there.

@@ -190,6 +190,26 @@ static void propagation(struct box *b) {
     CHECK(strstr(mountinfo_of(b, "root"), " unbindable"));
 }
 
+// What hides something outside hides it in a recursive bind, too.
+static void unbindable(struct box *b) {
+    make_dir(b, "source");
+    make_dir(b, "source/hidden");
+    CHECK_OK(mount("s", in(b, "source/hidden"), "tmpfs", 0, NULL));
+    CHECK_OK(unshare(CLONE_NEWNS));
+    CHECK_OK(mount(NULL, in(b, "source/hidden"), NULL, MS_UNBINDABLE, NULL)); // Linux 6.18 copies none
+    CHECK(strstr(mountinfo_of(b, "source/hidden"), " unbindable"));
+    CHECK_OK(rootfs_make_bindable(&b->r, &b->err));
+    CHECK(!strstr(mountinfo_of(b, "source/hidden"), " unbindable"));
+    make_dir(b, "root/m");
+    struct rootfs_source root = box_source(b, b->root, true);
+    struct rootfs_mount m = { .kind = ROOTFS_MOUNT_BIND, .destination = "/m" };
+    m.from = box_source(b, in(b, "source"), true);
+    CHECK_OK(rootfs_set_propagation(&b->r, 0, &b->err));
+    CHECK_OK(rootfs_attach_root(&b->r, &root, &b->err));
+    CHECK_OK(rootfs_mount(&b->r, &m, &b->err));
+    CHECK(*mountinfo_of(b, "root/m/hidden"));
+}
+
 static void shared_bind(struct box *b) {
     make_dir(b, "source");
     CHECK_OK(mount("s", in(b, "source"), "tmpfs", 0, NULL));
@@ -273,6 +293,7 @@ IN_EACH_BOX(recursive)
 IN_EACH_BOX(locked)
 IN_EACH_BOX(too_revealing)
 IN_ONE_BOX(propagation)
+IN_ONE_BOX(unbindable)
 IN_ONE_BOX(shared_bind)
 
 int main(void) {
@@ -281,7 +302,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_kind),      cmocka_unit_test(test_options),
         cmocka_unit_test(test_recursive),       cmocka_unit_test(test_locked),
         cmocka_unit_test(test_too_revealing),   cmocka_unit_test(test_propagation),
-        cmocka_unit_test(test_shared_bind),
+        cmocka_unit_test(test_unbindable),      cmocka_unit_test(test_shared_bind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
