@@ -351,6 +351,6 @@ def test_daemonising_hook_does_not_hold_the_callers_pipes(box):
 def test_network_hook_sees_the_netns_by_pid(box, log):
     """Docker's libnetwork-setkey: opens /proc/PID/ns/net in prestart."""
     log.hook("prestart", "h", extra="pid=$(sed 's/.*\"pid\": *\\([0-9]*\\).*/\\1/' $d/h.stdin); "
-                                    "nsenter -t $pid -n ip link set lo up")
+                                    f"nsenter -t $pid -n {harness.BUSYBOX} ip link set lo up")
     out = box.sees("ip addr show lo")
     assert "UP" in out

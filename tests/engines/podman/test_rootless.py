@@ -48,29 +48,33 @@ def pair(pytestconfig, work, image_tar):
         pytest.skip("podman, newuidmap or setpriv is not installed")
     files = {"/etc/passwd": f"nook-user:x:{UID}:{UID}::/tmp:/bin/sh", "/etc/group": f"nook-user:x:{UID}:",
              "/etc/subuid": "nook-user:200000:65536", "/etc/subgid": "nook-user:200000:65536"}
-    for path, line in files.items():
-        add_to(path, line)
     base = work / "rl"
     base.mkdir()
-    settings = write_settings(base, pytestconfig.nook, pytestconfig.reference)
-    sides = []
-    for name, runtime in (("nook", pytestconfig.nook), ("reference", pytestconfig.reference)):
-        side = Rootless(name, runtime, base / name[:4], settings)
-        for path in (side.work, Path(f"/run/user/{name}")):
-            path.mkdir(exist_ok=True)
-            os.chown(path, UID, UID)
-        done = side("import", "--quiet", image_tar, "img")
-        if done.code:
-            pytest.skip(f"rootless podman does not run here: {done.err}")
-        sides.append(side)
-    yield engine.Pair(*sides, show=pytestconfig.getoption("--show"))
-    for side in sides:
-        side.reset()
-        pause = Path(f"/run/user/{side.name}/libpod/tmp/pause.pid")
-        if pause.exists():
-            os.kill(int(pause.read_text()), signal.SIGKILL)
-    for path in files:
-        subprocess.run(["umount", "-l", path], check=False)
+    nook = shutil.copy(pytestconfig.nook, str(base / "nook.bin"))  # a clone may lie in /root, where no user comes
+    settings = write_settings(base, nook, pytestconfig.reference)
+    sides, added = [], []
+    try:
+        for path, line in files.items():
+            add_to(path, line)
+            added.append(path)
+        for name, runtime in (("nook", nook), ("reference", pytestconfig.reference)):
+            side = Rootless(name, runtime, base / name[:4], settings)
+            for path in (side.work, Path(f"/run/user/{name}")):
+                path.mkdir(exist_ok=True)
+                os.chown(path, UID, UID)
+            done = side("import", "--quiet", image_tar, "img")
+            if done.code:
+                pytest.skip(f"rootless podman does not run here: {done.err}")
+            sides.append(side)
+        yield engine.Pair(*sides, show=pytestconfig.getoption("--show"))
+    finally:
+        for side in sides:
+            side.reset()
+            pause = Path(f"/run/user/{side.name}/libpod/tmp/pause.pid")
+            if pause.exists():
+                os.kill(int(pause.read_text()), signal.SIGKILL)
+        for path in added:
+            subprocess.run(["umount", "-l", path], check=False)
 
 
 @rootless
