@@ -133,21 +133,25 @@ void proc_release(struct proc_handle *p) {
         fd_close(&p->pidfd);
 }
 
-// EPERM may be a filter's word or the kernel's own; then kill(2) says the same.
-static bool takes_no_pidfds(void) {
-    return errno == ENOSYS || errno == EPERM;
+// 0, -1 with errno, or 1: there is no pidfd, or the kernel or a filter knows none. EPERM may be the filter's
+// word or the kernel's own; then kill(2) says the same.
+static int signal_by_pidfd(int pidfd, int sig) {
+    if (pidfd < 0)
+        return 1;
+    if (sys_pidfd_send_signal(pidfd, sig) == 0)
+        return 0;
+    return errno == ENOSYS || errno == EPERM ? 1 : -1;
 }
 
 int proc_signal_number(int pidfd, pid_t pid, int sig) {
-    int rc = pidfd >= 0 ? sys_pidfd_send_signal(pidfd, sig) : -1;
-    return rc == 0 || (pidfd >= 0 && !takes_no_pidfds()) ? rc : kill(pid, sig);
+    int rc = signal_by_pidfd(pidfd, sig);
+    return rc > 0 ? kill(pid, sig) : rc;
 }
 
 int proc_signal(const struct proc_handle *p, int sig) {
-    if (p->pidfd >= 0 && sys_pidfd_send_signal(p->pidfd, sig) == 0)
-        return 0;
-    if (p->pidfd >= 0 && !takes_no_pidfds())
-        return -1;
+    int rc = signal_by_pidfd(p->pidfd, sig);
+    if (rc <= 0)
+        return rc;
     if (p->id.pid <= 0) {
         errno = ESRCH;
         return -1;

@@ -78,6 +78,9 @@ struct host_place {
 // The stable name of an ability ("procfs", "network-namespace"), for reports.
 const char *place_ability_name(enum place_ability ability);
 
+// The lines of /proc/PID/{uid_map,gid_map}: what exists inside. False when it is no such text.
+bool place_parse_id_map(const char *text, struct arena *a, struct place_range **list, size_t *n);
+
 // The facts that cost next to nothing: ids, no_new_privs, seccomp mode, Landlock. No child is made.
 int place_probe_cheap(struct host_place *p, struct arena *a, struct error *err);
 

@@ -66,9 +66,6 @@ int64_t place_now_ms(void);
 // place_fork() with all signals blocked in the child, so that no handler of the caller's runs there.
 pid_t place_fork_quietly(pid_t *tid);
 
-// The lines of /proc/PID/{uid_map,gid_map}: what exists inside. False when it is no such text.
-bool place_parse_id_map(const char *text, struct arena *a, struct place_range **list, size_t *n);
-
 // The lines "name:first:count" of subuid(5) that belong to the user, by name (may be NULL) or number.
 void place_parse_subids(const char *text, const char *user, uint32_t uid, struct arena *a,
                         struct place_range **list, size_t *n);

@@ -333,8 +333,7 @@ static int step_clone(struct launch *l, const struct step *s, struct error *err)
     process_take_back_oom_score(&l->init);
     fd_close(&l->init.sock);
     fd_close(&l->init.start_sock);
-    if (l->clone.supervisor)
-        supervisor_close(&l->supervisor);
+    supervisor_close(&l->supervisor);
     fd_close(&l->init.image);
     close_sources(l->plan);
     return rc;
@@ -518,8 +517,7 @@ static void close_all(struct launch *l) {
     fd_close(&l->supervisor_ready);
     for (int i = 0; i < N_MARKS; i++)
         fd_close(&l->marks[i]);
-    if (l->clone.supervisor)
-        supervisor_close(&l->supervisor);
+    supervisor_close(&l->supervisor);
     fd_close(&l->terminal);
     fd_close(&l->init.image);
     if (l->cgroup_made)
@@ -654,6 +652,7 @@ static int prepare(struct launch *l, struct error *err) {
     l->cgroup_lock = -1;
     l->clone.join_user_flags = CLONE_NEWUSER;
     l->child = CLONE_RESULT_NONE;
+    l->supervisor = SUPERVISOR_NONE;
     l->supervisor_ready = -1;
     l->dir = STATE_DIR_NONE;
     process_init(&l->init, l->plan);

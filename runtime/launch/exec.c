@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -24,6 +23,7 @@
 #include "lib/str.h"
 #include "lib/sys.h"
 #include "runtime/host/host.h"
+#include "runtime/host/place.h"
 #include "runtime/init/message.h"
 #include "runtime/launch/clone.h"
 #include "runtime/launch/launch.h"
@@ -33,7 +33,11 @@
 #include "runtime/process/attributes.h"
 #include "runtime/process/terminal.h"
 
-enum { SUPERVISOR_LIMIT_MS = 10 * 1000, QUIET_MS = 100 };
+enum {
+    SUPERVISOR_LIMIT_MS = 10 * 1000,
+    QUIET_MS = 100,       // for an end without a word; who takes longer is listened to
+    ID_MAP_MAX = 1 << 16, // bytes: 340 lines, user_namespaces(7)
+};
 
 struct execution {
     const struct exec_request *request;
@@ -101,26 +105,20 @@ static bool denies_groups(const struct state *state) {
     return n > 0 && str_starts(text, "deny");
 }
 
-// `id` if it exists in the process's user namespace, else the first that does: what create chose.
-// user_namespaces(7)
-static uint32_t existing_id(pid_t pid, const char *map, uint32_t id) {
-    char path[64], text[4096];
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, map);
-    if (fd_read_small(AT_FDCWD, path, text, sizeof(text)) <= 0)
+// `id` if it exists in the container's user namespace, else the first that does: what create chose.
+static uint32_t existing_id(const struct execution *x, const char *map, uint32_t id) {
+    char path[64];
+    struct place_range *list;
+    size_t n, size;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)state_payload(x->request->state).pid, map);
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *text = fd < 0 ? NULL : fd_read_all(fd, x->arena, ID_MAP_MAX, &size);
+    if (!text || !place_parse_id_map(text, x->arena, &list, &n) || n == 0)
         return id;
-    // "first outside size" a line
-    uint32_t chosen = id;
-    bool any = false;
-    for (char *at = text + strspn(text, " "); *at >= '0' && *at <= '9'; at += strspn(at, " \n")) {
-        uint32_t first = (uint32_t)strtoul(at, &at, 10);
-        (void)strtoul(at, &at, 10);
-        uint32_t size = (uint32_t)strtoul(at, &at, 10);
-        if (id - first < size)
+    for (size_t i = 0; i < n; i++)
+        if (id >= list[i].first && id - list[i].first < list[i].count)
             return id;
-        chosen = any ? chosen : first;
-        any = true;
-    }
-    return chosen;
+    return list[0].first;
 }
 
 // The config's user may not exist there (user.unmapped, which create has told): then the container's other
@@ -129,12 +127,11 @@ static void settle_user(struct execution *x) {
     const struct exec_request *r = x->request;
     struct spec_user *user = &x->process.user;
     const struct spec_user *own = r->spec->process ? &r->spec->process->user : user;
-    pid_t payload = state_payload(r->state).pid;
     uint32_t uid = user->uid, gid = user->gid;
     if (uid == own->uid)
-        user->uid = existing_id(payload, "uid_map", uid);
+        user->uid = existing_id(x, "uid_map", uid);
     if (gid == own->gid)
-        user->gid = existing_id(payload, "gid_map", gid);
+        user->gid = existing_id(x, "gid_map", gid);
     if (user->uid != uid || user->gid != gid)
         log_warning("the process runs as %u:%u: %u:%u does not exist here", user->uid, user->gid, uid, gid);
     if (denies_groups(r->state))
@@ -351,8 +348,7 @@ static int spawn(struct execution *x, struct error *err) {
     memcpy(x->init.close_first, close_first, sizeof(close_first));
     int rc = clone_child(x, own_mounts, err);
     fd_close(&x->init.sock);
-    if (x->clone.supervisor)
-        supervisor_close(&x->supervisor);
+    supervisor_close(&x->supervisor);
     // Back to our own files: a pid file is still to be written.
     if (own_mounts >= 0 && setns(own_mounts, CLONE_NEWNS) < 0 && rc == 0)
         rc = error_set(err, "namespace.join-failed", errno, "go back to the runtime's own mount namespace");
@@ -409,8 +405,7 @@ static void close_finished(struct execution *x) {
     fd_close(&x->image);
     fd_close(&x->child.init_pidfd);
     fd_close(&x->supervisor_ready);
-    if (x->clone.supervisor)
-        supervisor_close(&x->supervisor);
+    supervisor_close(&x->supervisor);
     nsset_close(&x->namespaces);
     proc_release(&x->container);
     fd_close(&x->init.container_root);
@@ -436,6 +431,7 @@ int launch_exec(const struct exec_request *request, struct arena *a, struct erro
         .terminal = -1,
         .image = request->image,
         .child = CLONE_RESULT_NONE,
+        .supervisor = SUPERVISOR_NONE,
         .supervisor_ready = -1,
         .container = PROC_HANDLE_NONE,
         .namespaces = NSSET_NONE,

@@ -121,9 +121,8 @@ const struct plan_loss_kind plan_loss_kinds[N_PLAN_LOSSES] = {
     [LOSS_RESOURCE] = { "resources.not-applied", true, "the limit is not enforced",
                         "a writable (delegated) cgroup" },
     [LOSS_DEVICE_RULES] = { "resources.devices.not-applied", true,
-                            "who has CAP_MKNOD in there can make and use any device; in bare, the image's "
-                            "can "
-                            "be used",
+                            "who has CAP_MKNOD in there can make and use any device; in bare, the "
+                            "image's can be used",
                             "a writable cgroup, a user namespace, or no CAP_MKNOD" },
     [LOSS_DEVICE_RULES_MOOT] = { "resources.devices.moot", false,
                                  "the device rules are not enforced by a cgroup; no node can be made in "

@@ -23,14 +23,10 @@ static int failed(struct error *err, const char *what) {
 int supervisor_prepare(struct supervisor *s, enum supervisor_role role, const char *label, int *ready,
                        struct error *err) {
     int pair[2];
-    *s = (struct supervisor){ .role = role,
-                              .label = label,
-                              .image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
-                              .listen = -1,
-                              .link = -1,
-                              .dir = -1,
-                              .channel = -1,
-                              .ready = -1 };
+    *s = SUPERVISOR_NONE;
+    s->role = role;
+    s->label = label;
+    s->image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (s->image < 0)
         return failed(err, "open the running binary");
     if (pipe2(pair, O_CLOEXEC) < 0)

@@ -58,6 +58,9 @@ struct supervisor {
     int ready;         // a pipe or socket to which one byte is written once it is not dumpable any more
 };
 
+#define SUPERVISOR_NONE \
+    ((struct supervisor){ .image = -1, .listen = -1, .link = -1, .dir = -1, .channel = -1, .ready = -1 })
+
 // ---------------------------------------------------------------- becoming one
 
 // Begins *s: its image, which is the one that this process runs from (call it after selfexe_protect(), which
@@ -66,7 +69,8 @@ struct supervisor {
 int supervisor_prepare(struct supervisor *s, enum supervisor_role role, const char *label, int *ready,
                        struct error *err);
 
-// Closes the descriptors of a supervisor that is another process by now, or will not be.
+// Closes the descriptors of a supervisor that is another process by now, or will not be. Safe on
+// SUPERVISOR_NONE, and when called twice.
 void supervisor_close(struct supervisor *s);
 
 // Right after the fork, before the payload is made: a session of its own, subreaper, SIGCHLD's default. 0, or

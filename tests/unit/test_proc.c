@@ -352,6 +352,30 @@ static void namespaces_are_joined(void **state) {
     assert_int_equal(status, 0);
 }
 
+static int by_number(void) {
+    pid_t pid = sleeper();
+    int status;
+    CHECK(proc_signal_number(sys_pidfd_open(pid, 0), pid, SIGKILL) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGKILL);
+    return 0;
+}
+
+// Who has the number of somebody who is gone is not meant. Where there are no pidfds, the number has to do.
+static void a_number_does_not_stand_for_a_pidfd(void **state) {
+    (void)state;
+    pid_t gone = sleeper(), other = sleeper();
+    cleanup_fd int fd = sys_pidfd_open(gone, 0);
+    assert_int_equal(kill(gone, SIGKILL), 0);
+    reap(gone);
+    assert_int_equal(proc_signal_number(fd, other, SIGKILL), -1);
+    assert_int_equal(errno, ESRCH);
+    assert_int_equal(waitpid(other, NULL, WNOHANG), 0);
+    assert_int_equal(proc_signal_number(-1, other, SIGKILL), 0);
+    reap(other);
+    without_pidfds(ENOSYS, by_number);
+    without_pidfds(EPERM, by_number);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(identifies_itself),
@@ -360,6 +384,7 @@ int main(void) {
         cmocka_unit_test(a_process_without_its_first_thread_lives),
         cmocka_unit_test(names_with_parentheses_are_read_right),
         cmocka_unit_test(fallbacks),
+        cmocka_unit_test(a_number_does_not_stand_for_a_pidfd),
         cmocka_unit_test(namespaces_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
