@@ -64,6 +64,15 @@ const char *cgroup_needed(const struct spec *spec, struct arena *a) {
     return list;
 }
 
+// The one of the hierarchies that are not mounted which has it, or NULL.
+static const char *unmounted_with(struct translation *t, const char *controller) {
+    char *copy = arena_strdup(t->arena, t->host->unmounted), *save = NULL;
+    for (char *one = strtok_r(copy, " ", &save); one; one = strtok_r(NULL, " ", &save))
+        if (host_word_in(one, ",", controller))
+            return one;
+    return NULL;
+}
+
 static int controller_missing(struct translation *t, const char *controller, const char *origin) {
     const struct host_hierarchy *v2 = host_cgroups_v2(t->host);
     const char *v1 = "";
@@ -78,11 +87,12 @@ static int controller_missing(struct translation *t, const char *controller, con
                              v2->mount_point, *v2->available ? v2->available : "none");
     error_set_at(t->err, "cgroup.controller-missing", 0, origin,
                  "the cgroup controller %s is not available: %s", controller, where);
-    if (host_word_in(t->host->unmounted, ",", controller))
+    const char *unmounted = unmounted_with(t, controller);
+    if (unmounted)
         error_hint(t->err,
                    "the kernel has it in a v1 hierarchy that is not mounted: "
                    "mkdir /sys/fs/cgroup/%s && mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s",
-                   t->host->unmounted, controller, t->host->unmounted);
+                   unmounted, unmounted, unmounted);
     else if (t->host->below_own && v2)
         error_hint(t->err, "without root, limits need a delegated cgroup: Delegate=%s of the user@.service",
                    controller);

@@ -255,7 +255,7 @@ static void drop_unmounted(struct host_cgroups *h, struct arena *a) {
         if (it->mount_point)
             h->hierarchies[kept++] = *it;
         else if (!it->v2)
-            h->unmounted = arena_printf(a, "%s%s%s", h->unmounted, *h->unmounted ? "," : "", it->controllers);
+            h->unmounted = arena_printf(a, "%s%s%s", h->unmounted, *h->unmounted ? " " : "", it->controllers);
     }
     h->n_hierarchies = kept;
 }

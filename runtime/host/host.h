@@ -38,7 +38,7 @@ struct host_cgroups {
     const char *
         *hugepage_sizes; // "2MB", "1GB": what hugetlb files are named after; filled when hugetlb is needed
     size_t n_hugepage_sizes;
-    const char *unmounted; // controllers of v1 hierarchies that exist and are mounted nowhere, or ""
+    const char *unmounted; // v1 hierarchies that exist and are mounted nowhere: "pids cpu,cpuacct", or ""
 };
 
 struct host_place; // place.h

@@ -125,24 +125,26 @@ def test_deep_path_hands_controllers_down(box, tag):
         os.rmdir(p)
 
 
-def test_parent_that_holds_processes(box, tag):
-    """No internal processes: the error says who is in the way."""
+@pytest.fixture
+def busy(tag, spawn):
+    """A cgroup that holds a process of the host's."""
     d = TOP / f"{tag}-busy"
     d.mkdir()
-    p = subprocess.Popen(["sleep", "1000"])
-    look.KNOWN.add(p.pid)
-    try:
-        (d / "cgroup.procs").write_text(str(p.pid))
-        box.linux["cgroupsPath"] = f"/{tag}-busy/{box.id}"
-        box.resources["pids"] = {"limit": 5}
-        box.sleep().try_create().fails("pids", f"{tag}-busy", "holds processes")
-        assert not list(d.glob(box.id))
-        assert value(d / "cgroup.subtree_control") == "" and value(d / "cgroup.type") == "domain"
-    finally:
-        p.kill()
-        p.wait()
-        look.KNOWN.discard(p.pid)
-        look.remove_cgroup(d)
+    p = spawn("sleep", "1000")
+    (d / "cgroup.procs").write_text(str(p.pid))
+    yield d
+    p.kill()
+    p.wait()
+    look.remove_cgroup(d)
+
+
+def test_parent_that_holds_processes(box, busy):
+    """No internal processes: the error says who is in the way."""
+    box.linux["cgroupsPath"] = f"/{busy.name}/{box.id}"
+    box.resources["pids"] = {"limit": 5}
+    box.sleep().try_create().fails("pids", busy.name, "holds processes")
+    assert not list(busy.glob(box.id))
+    assert value(busy / "cgroup.subtree_control") == "" and value(busy / "cgroup.type") == "domain"
 
 
 def test_frozen_parent_is_refused(box, tag):
@@ -171,24 +173,13 @@ def test_init_is_born_in_its_cgroup(box, tag):
     look.remove_cgroup(d)
 
 
-def test_parent_that_holds_processes_without_limits(box, tag):
+def test_parent_that_holds_processes_without_limits(box, busy):
     """Nothing needs to be handed down: the container runs beside them."""
-    d = TOP / f"{tag}-busy"
-    d.mkdir()
-    p = subprocess.Popen(["sleep", "1000"])
-    look.KNOWN.add(p.pid)
-    try:
-        (d / "cgroup.procs").write_text(str(p.pid))
-        box.linux["cgroupsPath"] = f"/{tag}-busy/{box.id}"
-        box.sleep().up()
-        assert box.exec("true").rc == 0 and value(d / "cgroup.type") == "domain"
-        box.stop().delete()
-        assert not list(d.glob(box.id))
-    finally:
-        p.kill()
-        p.wait()
-        look.KNOWN.discard(p.pid)
-        look.remove_cgroup(d)
+    box.linux["cgroupsPath"] = f"/{busy.name}/{box.id}"
+    box.sleep().up()
+    assert box.exec("true").rc == 0 and value(busy / "cgroup.type") == "domain"
+    box.stop().delete()
+    assert not list(busy.glob(box.id))
 
 
 def test_default_parent_goes_with_the_last_container(make_box):

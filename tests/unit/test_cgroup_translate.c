@@ -303,9 +303,16 @@ static void test_missing(void **state) {
     refuse(&spec, &host_none, "cgroup.controller-missing", "/linux/resources/pids/limit",
            "no cgroup file system");
     struct host_cgroups host = host_hybrid;
-    host.unmounted = "pids";
+    host.unmounted = "name=systemd pids cpu,cpuacct";
     refuse(&spec, &host, "cgroup.controller-missing", "/linux/resources/pids/limit", "pids");
-    assert_non_null(strstr(err.hint, "mount -t cgroup -o pids"));
+    assert_non_null(strstr(err.hint, "mkdir /sys/fs/cgroup/pids && "
+                                     "mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids"));
+    // Those that belong together can be mounted together only.
+    struct spec_cpu cpu = { .has_shares = true, .shares = 100 };
+    struct spec_resources other = { .cpu = &cpu };
+    spec = with(&other);
+    refuse(&spec, &host, "cgroup.controller-missing", "/linux/resources/cpu", "cpu");
+    assert_non_null(strstr(err.hint, "-o cpu,cpuacct cgroup /sys/fs/cgroup/cpu,cpuacct"));
 }
 
 // ---------------------------------------------------------------- delegation
